@@ -1,0 +1,142 @@
+package sdk
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"skerry/appliance/llm"
+	"skerry/plugins/sdk/wire"
+)
+
+// server is the provider's end of the wire.
+type server struct {
+	wire.UnimplementedProviderServer
+	p llm.Provider
+}
+
+func (s *server) Describe(ctx context.Context, _ *wire.DescribeRequest) (*wire.DescribeResponse, error) {
+	d, err := s.p.Describe(ctx)
+	if err != nil {
+		return nil, errorToWire(err)
+	}
+	return &wire.DescribeResponse{Name: d.Name, Version: d.Version, Engine: d.Engine}, nil
+}
+
+func (s *server) Models(ctx context.Context, _ *wire.ModelsRequest) (*wire.ModelsResponse, error) {
+	ms, err := s.p.Models(ctx)
+	if err != nil {
+		return nil, errorToWire(err)
+	}
+	res := &wire.ModelsResponse{}
+	for _, m := range ms {
+		res.Models = append(res.Models, modelToWire(m))
+	}
+	return res, nil
+}
+
+func (s *server) Health(ctx context.Context, _ *wire.HealthRequest) (*wire.HealthResponse, error) {
+	if err := s.p.Health(ctx); err != nil {
+		return nil, errorToWire(err)
+	}
+	return &wire.HealthResponse{}, nil
+}
+
+func (s *server) Tokenize(ctx context.Context, r *wire.TokenizeRequest) (*wire.TokenizeResponse, error) {
+	t, ok := s.p.(llm.Tokenizer)
+	if !ok {
+		return nil, status.Error(codes.Unimplemented, "this provider cannot count tokens")
+	}
+	ids, err := t.Tokenize(ctx, llm.ModelID(r.GetModel()), r.GetText())
+	if err != nil {
+		return nil, errorToWire(err)
+	}
+	return &wire.TokenizeResponse{Ids: ids}, nil
+}
+
+func (s *server) Generate(w *wire.GenerateRequest, stream grpc.ServerStreamingServer[wire.GenerateChunk]) error {
+	c := newCoalescer(stream.Send)
+	res, err := s.p.Generate(stream.Context(), requestFromWire(w), c.add)
+	if sendErr := c.close(); err == nil {
+		err = sendErr
+	}
+	if err != nil {
+		return errorToWire(err)
+	}
+	return stream.Send(&wire.GenerateChunk{Done: &wire.Done{Finish: string(res.Finish), Usage: usageToWire(res.Usage)}})
+}
+
+// maxPending bounds, in bytes of text, what waits for the wire; the model
+// waits when it is reached.
+const maxPending = 64 << 10
+
+// coalescer joins deltas that come faster than the wire takes them. A delta
+// that finds the wire idle leaves at once, so nothing is ever held back to
+// wait for company.
+type coalescer struct {
+	send func(*wire.GenerateChunk) error
+	done chan struct{} // closed when the sending goroutine has ended
+
+	mu      sync.Mutex // guards the fields below
+	changed sync.Cond
+	text    strings.Builder
+	tokens  []llm.Token
+	closed  bool
+	err     error // of send; nothing is sent after it
+}
+
+func newCoalescer(send func(*wire.GenerateChunk) error) *coalescer {
+	c := &coalescer{send: send, done: make(chan struct{})}
+	c.changed.L = &c.mu
+	go c.run()
+	return c
+}
+
+// add is the emit function that the provider gets.
+func (c *coalescer) add(d llm.Delta) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.text.Len() > maxPending && c.err == nil {
+		c.changed.Wait()
+	}
+	c.text.WriteString(d.Text)
+	c.tokens = append(c.tokens, d.Tokens...)
+	c.changed.Broadcast()
+	return c.err
+}
+
+// close sends what is left, waits for it and returns the first error of send.
+func (c *coalescer) close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	<-c.done
+	return c.err
+}
+
+func (c *coalescer) run() {
+	defer close(c.done)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		for c.text.Len() == 0 && len(c.tokens) == 0 && !c.closed {
+			c.changed.Wait()
+		}
+		if c.err != nil || c.text.Len() == 0 && len(c.tokens) == 0 {
+			return
+		}
+		chunk := &wire.GenerateChunk{Text: strings.ToValidUTF8(c.text.String(), "\uFFFD"), Tokens: tokensToWire(c.tokens)}
+		c.text.Reset()
+		c.tokens = nil
+		c.mu.Unlock()
+		err := c.send(chunk)
+		c.mu.Lock()
+		c.err = err
+		c.changed.Broadcast()
+	}
+}
