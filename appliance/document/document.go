@@ -82,8 +82,7 @@ func Read(name string, data []byte, limits Limits) (doc Document, err error) {
 	if err := CheckSize(name, int64(len(data)), limits); err != nil {
 		return Document{}, err
 	}
-	sum := sha256.Sum256(data)
-	doc = Document{Name: name, SizeBytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	doc = Document{Name: name, SizeBytes: int64(len(data)), SHA256: digest(data)}
 
 	var pages []string
 	if start := pdfStart(data); start >= 0 {
@@ -121,6 +120,11 @@ func CheckSize(name string, sizeBytes int64, limits Limits) error {
 		return &Error{Reason: TooBig, Name: name, Got: sizeBytes, Limit: limits.Bytes}
 	}
 	return nil
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // join puts pages one after the other, a blank line between them, and returns

@@ -1,8 +1,6 @@
 package document
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // The operands and operators of a content stream or a CMap (ISO 32000-1,
 // 7.8.2). An operand is a float64, a pdfString, a pdfName, a []any of these or
@@ -25,9 +23,9 @@ type scanner struct {
 // maxNesting bounds arrays and dictionaries inside each other.
 const maxNesting = 64
 
-// maxOperands bounds the operands kept for one operator; the standard has no
-// text operator with more than six.
-const maxOperands = 64
+// maxOperands bounds the operands kept for one operator. Text operators have at
+// most six; a section of a CMap has 100 entries of three.
+const maxOperands = 300
 
 // next returns the next operator and the operands before it; ok is false at
 // the end.

@@ -103,15 +103,16 @@ func decodeUTF16(data []byte, bigEndian bool) (text, encoding string, err error)
 // what of Latin-1 is used in text. Other one-byte encodings have no mark at
 // all, so the result must look like Western text before it is believed.
 func decodeByteText(data []byte) (text, encoding string, err error) {
+	ascii := bytes.Map(func(r rune) rune { return min(r, 'x') }, data)
+	if err := printable(string(ascii)); err != nil { // what lies above ASCII is judged below
+		return "", "", err
+	}
 	if brokenUTF8(data) {
 		return "", "", &Error{Reason: Encoding}
 	}
 	text, err = charmap.Windows1252.NewDecoder().String(string(data))
 	if err != nil {
 		return "", "", &Error{Reason: Encoding, Err: err}
-	}
-	if err := printable(text); err != nil {
-		return "", "", err
 	}
 	if !western(text) {
 		return "", "", &Error{Reason: Encoding}
