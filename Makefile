@@ -1,0 +1,138 @@
+# Skerry. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+DATA     ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/skerry
+ADDR     ?= 127.0.0.1:8080
+
+# The engine is several times slower without an instruction set; the plain
+# build is for this machine, so it takes the one this machine has.
+RUNNER_MARCH ?= native
+export CGO_CFLAGS   := -O3 -march=$(RUNNER_MARCH)
+export CGO_CXXFLAGS := -O3 -march=$(RUNNER_MARCH)
+export GOFLAGS := -buildvcs=false
+
+GO_SOURCES  := $(shell find main.go appliance plugins store embed installer -name '*.go' -not -path 'embed/build/*' 2>/dev/null)
+RUNNER_DEPS := $(shell find plugins/local plugins/sdk appliance/llm -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+UI_DEPS     := $(shell find webui/src webui/public webui/index.html webui/*.ts webui/*.json -type f 2>/dev/null) webui/package-lock.json
+DATA_FILES  := $(shell find embed -type f -not -name '*.go' -not -path 'embed/build/*' 2>/dev/null)
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## ---- build -------------------------------------------------------------
+
+.PHONY: build
+build: bin/skerry ## the one static binary, bin/skerry: UI, runner and starter models inside
+
+bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner embed/build/webui/index.html embed/build/licences.txt go.mod go.sum
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo \
+	  -ldflags '-s -w -X skerry/appliance.version=$(VERSION) -X skerry/appliance.commit=$(COMMIT)' -o $@ .
+	@ls -lh $@ | awk '{print "$@: " $$5}'
+
+.PHONY: runner
+runner: embed/build/skerry-runner ## the local inference runner (static cgo executable)
+
+embed/build/skerry-runner: $(RUNNER_DEPS)
+	plugins/local/build.sh $@
+
+.PHONY: ui
+ui: embed/build/webui/index.html ## the web UI
+
+embed/build/webui/index.html: webui/node_modules/.installed $(UI_DEPS)
+	cd webui && npm run --silent build
+	@touch $@
+
+webui/node_modules/.installed: webui/package-lock.json
+	cd webui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+embed/build/licences.txt: go.mod go.sum webui/package-lock.json | webui/node_modules/.installed
+	go run ./embed/licences -o $@
+
+## ---- run ---------------------------------------------------------------
+
+.PHONY: run
+run: bin/skerry ## build, initialise DATA (default: your data home) and serve on ADDR (default 127.0.0.1:8080)
+	@bin/skerry init --data '$(DATA)' --if-needed
+	@exec bin/skerry serve --data '$(DATA)' --listen '$(ADDR)'
+
+## ---- check -------------------------------------------------------------
+
+.PHONY: test
+test: needs bin/skerry test-go test-ui test-browser ## every test there is, browser tests included
+
+.PHONY: needs
+needs: ## what the tests need from the machine; installs it with apt when root
+	@.ci/needs
+
+.PHONY: test-go
+test-go: bin/skerry ## Go tests with the race detector
+	go vet ./...
+	CGO_ENABLED=1 SKERRY_BIN='$(CURDIR)/bin/skerry' go test -race -timeout 20m ./...
+
+.PHONY: test-ui
+test-ui: webui/node_modules/.installed ## types, lint and unit tests of the UI
+	cd webui && npm run --silent check && npm test --silent
+
+.PHONY: test-browser
+test-browser: needs bin/skerry webui/node_modules/.installed ## the UI in Chromium against the real binary
+	cd webui && SKERRY_BIN='$(CURDIR)/bin/skerry' npm run --silent e2e
+
+.PHONY: test-crash
+test-crash: bin/skerry ## kill -9 at random points, 200 times and more
+	CGO_ENABLED=1 go test -timeout 60m -run Crash -v ./appliance/engine ./store -args -crash=200
+
+.PHONY: fuzz
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME (default 30s)
+	@go list -f '{{.Dir}} {{range .TestGoFiles}}{{.}} {{end}}{{range .XTestGoFiles}}{{.}} {{end}}' ./... | while read -r dir files; do \
+	  for f in $$files; do grep -oE '^func (Fuzz[A-Za-z0-9_]+)' "$$dir/$$f" 2>/dev/null | awk '{print $$2}' | while read -r t; do \
+	    echo "== $$dir $$t"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) .); done; done; done
+
+.PHONY: check
+check: fmt-check lint drift test-go test-ui ## format, vet, lint, generated files, race tests
+
+.PHONY: fmt
+fmt: ## format Go and TypeScript
+	gofmt -w $(GO_SOURCES)
+	cd webui && npm run --silent fmt
+
+.PHONY: fmt-check
+fmt-check:
+	@out=$$(gofmt -l $(GO_SOURCES)); if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
+
+.PHONY: lint
+lint: embed/build/webui/index.html embed/build/skerry-runner ## golangci-lint at the pinned version
+	@mkdir -p bin
+	cd .ci/lint && go build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+
+.PHONY: drift
+drift: webui/node_modules/.installed ## generated files are what their sources generate
+	go test ./appliance/api -run OpenAPI
+	go test ./embed/sample/...
+	cd webui && npm run --silent drift
+
+.PHONY: generate
+generate: webui/node_modules/.installed ## regenerate what is generated: OpenAPI, UI types, sample documents
+	go test ./appliance/api -run OpenAPI -update
+	cd webui && npm run --silent generate
+	go run ./embed/sample/gen
+
+## ---- measure -----------------------------------------------------------
+
+.PHONY: bench
+bench: bin/skerry ## durable appends, runs/s, start-up, memory, list latency; prints a table
+	SKERRY_BIN='$(CURDIR)/bin/skerry' go run ./appliance/bench
+
+.PHONY: clean
+clean: ## remove build outputs (data directories stay)
+	rm -rf bin webui/node_modules webui/dist
+	find embed/build -mindepth 1 -not -name README -delete

@@ -1,0 +1,170 @@
+package appliance
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is everything that a site can set. It is one file, config.yaml in the
+// data directory, read once at start and validated as a whole. Secrets are
+// given by path, never by value.
+type Config struct {
+	// Data is the data directory. It is not part of the file.
+	Data string `yaml:"-"`
+
+	// Listen is the address of the web UI and the API. Anything but a loopback
+	// address needs TLS. Empty = no network listener, only the local socket.
+	Listen string `yaml:"listen"`
+
+	// TLS names the certificate to serve with; nil = plain HTTP on loopback.
+	TLS *TLS `yaml:"tls,omitempty"`
+
+	// Hosts are the host names, besides loopback names and the listen address,
+	// that requests may be addressed to.
+	Hosts []string `yaml:"hosts,omitempty"`
+
+	// Runner bounds the local runner.
+	Runner Runner `yaml:"runner"`
+
+	// Runs is the number of runs that may be active at once.
+	Runs int `yaml:"runs"`
+
+	// DocumentBytes is the largest document that is accepted.
+	DocumentBytes int64 `yaml:"documentBytes"`
+}
+
+// TLS names PEM files.
+type TLS struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
+// Runner bounds the local inference runner.
+type Runner struct {
+	Threads     int   `yaml:"threads"`     // per model
+	Parallel    int   `yaml:"parallel"`    // sequences at once per model
+	MemoryBytes int64 `yaml:"memoryBytes"` // address space of one runner; 0 = no limit
+}
+
+// ConfigFile is the name of the configuration file in the data directory.
+const ConfigFile = "config.yaml"
+
+// SocketFile is the name of the local socket in the data directory. Whoever may
+// open it, which is its owner alone, acts as the local administrator.
+const SocketFile = "skerry.sock"
+
+// DefaultConfig returns the configuration of a new site.
+func DefaultConfig(data string) Config {
+	return Config{
+		Data:          data,
+		Listen:        "127.0.0.1:8080",
+		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4},
+		Runs:          64,
+		DocumentBytes: 10 << 20,
+	}
+}
+
+// DefaultData returns the data directory that is used when none is named:
+// skerry in the user's data home (XDG Base Directory Specification).
+func DefaultData() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "skerry"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no home directory to keep data in; name one with --data: %w", err)
+	}
+	return filepath.Join(home, ".local", "share", "skerry"), nil
+}
+
+// LoadConfig reads and validates the configuration of the data directory.
+// A directory without one has the default configuration.
+func LoadConfig(data string) (Config, error) {
+	c := DefaultConfig(data)
+	path := filepath.Join(data, ConfigFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Validate says what is wrong with the configuration as a whole, or nil.
+func (c Config) Validate() error {
+	var problems []error
+	if c.Listen != "" {
+		loopback, err := isLoopback(c.Listen)
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("listen: %w", err))
+		case !loopback && c.TLS == nil:
+			problems = append(problems, fmt.Errorf("listen: %s can be reached from the network, which needs TLS: set tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen))
+		}
+	}
+	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
+		problems = append(problems, errors.New("tls: needs both certificate and key"))
+	}
+	for _, b := range []struct {
+		name     string
+		n        int64
+		min, max int64
+	}{
+		{"runner.threads", int64(c.Runner.Threads), 1, 256},
+		{"runner.parallel", int64(c.Runner.Parallel), 1, 64},
+		{"runs", int64(c.Runs), 1, 10_000},
+		{"documentBytes", c.DocumentBytes, 1 << 10, 100 << 20},
+	} {
+		if b.n < b.min || b.n > b.max {
+			problems = append(problems, fmt.Errorf("%s: is %d, may be %d to %d", b.name, b.n, b.min, b.max))
+		}
+	}
+	if m := c.Runner.MemoryBytes; m != 0 && m < 256<<20 {
+		problems = append(problems, fmt.Errorf("runner.memoryBytes: is %d, needs at least %d, or 0 for no limit", m, 256<<20))
+	}
+	return errors.Join(problems...)
+}
+
+// Marshal returns the configuration as the text of its file.
+func (c Config) Marshal() ([]byte, error) {
+	b, err := yaml.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("# Skerry. Every setting and its meaning: README.md, “Configuration”.\n"), b...), nil
+}
+
+// isLoopback reports whether only this host can reach addr. A host name other
+// than localhost is not looked up: unknown means no.
+func isLoopback(addr string) (bool, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false, fmt.Errorf("%q is not an address like 127.0.0.1:8080", addr)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 {
+		return false, fmt.Errorf("%q has no port number", addr)
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback(), nil
+}
