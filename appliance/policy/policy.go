@@ -21,6 +21,8 @@ type Policy struct {
 	Prices   map[llm.ModelID]llm.Price      `json:"prices"` // absent = the catalogue's price
 	Budget   Budget                         `json:"budget"`
 	Queues   map[string]Queue               `json:"queues"`
+
+	program *program // compiled by Parse; nil = compiled at every question
 }
 
 // Class is a data class of the site with its meaning for people.
@@ -79,11 +81,12 @@ type Query struct {
 	Mission     string        `json:"mission"`
 	Step        string        `json:"step"`
 	Kind        llm.TaskKind  `json:"kind"`
-	Class       llm.DataClass `json:"class"`  // class of the data, ceilings of unsettled rules included
-	Grade       int           `json:"grade"`  // 0 = first pool of the ladder, 1 = after one escalation …
-	Tokens      int           `json:"tokens"` // upper estimate of prompt and completion together
-	Lists       bool          `json:"lists"`  // the work needs lists of objects
-	Spent       llm.Usage     `json:"spent"`  // what the run has used so far
+	Class       llm.DataClass `json:"class"`            // class of the data, ceilings of unsettled rules included
+	Grade       int           `json:"grade"`            // 0 = first pool of the ladder, 1 = after one escalation …
+	Caller      string        `json:"caller,omitempty"` // id of the principal on whose behalf the run goes
+	Tokens      int           `json:"tokens"`           // upper estimate of prompt and completion together
+	Lists       bool          `json:"lists"`            // the work needs lists of objects
+	Spent       llm.Usage     `json:"spent"`            // what the run has used so far
 	SpentMicros int64         `json:"spentMicros"`
 	Tried       []llm.ModelID `json:"tried"` // models that already failed this attempt; they come last, never first
 }

@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Roles that a principal may have. A role that is not listed grants nothing.
+const (
+	Viewer   = "viewer"   // looks
+	User     = "user"     // runs missions
+	Approver = "approver" // settles decisions
+	Author   = "author"   // writes missions
+	Admin    = "admin"    // operates the appliance
+	Auditor  = "auditor"  // reviews, changes nothing
+	Service  = "service"  // a program that starts runs and reads their results
+)
+
+// Roles lists every role.
+func Roles() []string {
+	return []string{Viewer, User, Approver, Author, Admin, Auditor, Service}
+}
+
+// grants says which roles may do what. What is not here nobody may do. Settling
+// also needs a role of the queue.
+var grants = map[Action][]string{
+	ReadRuns:       {Viewer, User, Approver, Author, Admin, Auditor, Service},
+	StartRun:       {User, Approver, Author, Admin, Service},
+	CancelRun:      {User, Approver, Admin, Service},
+	ReadDecisions:  {Viewer, User, Approver, Author, Admin, Auditor},
+	Settle:         settlers,
+	ReadMissions:   {Viewer, User, Approver, Author, Admin, Auditor, Service},
+	WriteMissions:  {Author, Admin},
+	PublishMission: {Author, Admin},
+	ReadModels:     {Viewer, User, Approver, Author, Admin, Auditor, Service},
+	OperateModels:  {Admin},
+	ReadPolicy:     {Approver, Author, Admin, Auditor},
+	Backup:         {Admin},
+	Administer:     {Admin},
+}
+
+// settlers are the roles that a queue may give its decisions to: people who act.
+// A decision is a person's word, so a service has none, and an auditor who
+// settled would audit themselves.
+var settlers = []string{User, Approver, Author, Admin}
+
+// Can answers whether who may do a to o. It denies by default: an unknown
+// action, role or queue, and anybody without an id, gets no. Nobody in o.NotBy
+// gets yes, whatever their roles. Why is always set.
+func (p *Policy) Can(who Principal, a Action, o Object) Permission {
+	roles, ok := grants[a]
+	switch {
+	case who.ID == "":
+		return Permission{Why: "nobody is signed in"}
+	case !ok:
+		return Permission{Why: "there is no action " + quote(string(a))}
+	case slices.Contains(o.NotBy, who.ID):
+		return Permission{Why: "it must be somebody else: " + who.ID + " took part in what is to be decided"}
+	}
+	if a == Settle {
+		queue, ok := p.Queues[o.Queue]
+		if !ok {
+			return Permission{Why: "the policy has no queue " + quote(o.Queue)}
+		}
+		var both []string
+		for _, r := range queue.Roles {
+			if slices.Contains(roles, r) {
+				both = append(both, r)
+			}
+		}
+		if roles = both; len(roles) == 0 {
+			return Permission{Why: "the policy names no role that may settle what waits in " + quote(o.Queue)}
+		}
+	}
+	for _, r := range roles {
+		if slices.Contains(who.Roles, r) {
+			return Permission{Allowed: true, Role: r, Why: "the role " + r + " may do this"}
+		}
+	}
+	return Permission{Why: "this needs one of the roles " + strings.Join(roles, ", ") + "; " + who.ID + " has " + have(who.Roles)}
+}
+
+func have(roles []string) string {
+	if len(roles) == 0 {
+		return "none"
+	}
+	return strings.Join(roles, ", ")
+}
