@@ -137,6 +137,8 @@ type Rejection struct {
 type Table struct {
 	Title map[string]string `json:"title"`
 	Rows  []Row             `json:"rows"`
+
+	index *index // made by Parse; nil = made at every search
 }
 
 // Row is an entry of a table. Any of its names is a mention.
