@@ -1,0 +1,149 @@
+// Command local is Skerry's embedded runner: a provider that serves one GGUF
+// model on this host's processors. Skerry starts one process per model, gives
+// it the model file as an open file descriptor and talks to it through
+// plugins/sdk. It opens no network connection and no other file.
+//
+// A damaged or unsupported file ends it at once with a message that says what
+// is wrong.
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"skerry/appliance/llm"
+	"skerry/plugins/local/dialect"
+	"skerry/plugins/local/gguf"
+	"skerry/plugins/sdk"
+)
+
+// engineFlags are the compiler flags of the engine, stamped by the build
+// (build.sh), because the same code compiled otherwise adds up differently.
+var engineFlags = "unknown flags"
+
+// version of the runner, stamped by the build.
+var version = "dev"
+
+// settings are what the command line says.
+type settings struct {
+	model    string // path of the model file
+	card     string // JSON of an llm.Model: what the catalogue says about it
+	template string
+	threads  int
+	context  int
+	batch    int
+	queue    int
+}
+
+func main() {
+	var s settings
+	flag.StringVar(&s.model, "model", "", "GGUF model `file`; /proc/self/fd/N for one that is already open")
+	flag.StringVar(&s.card, "card", "", "`JSON` of the catalogue entry: id, title, profile, price, capabilities.tasks, note …")
+	flag.StringVar(&s.template, "template", "auto", "chat template: auto, "+strings.Join(dialect.Names(), ", "))
+	flag.IntVar(&s.threads, "threads", 1, "`threads` for one forward pass; more than one helps only models above some 100 M parameters")
+	flag.IntVar(&s.context, "context", 0, "context in `tokens`; 0 = what the file says")
+	flag.IntVar(&s.batch, "batch", 128, "most `tokens` of a prompt in one forward pass; a cancelled call ends between two")
+	flag.IntVar(&s.queue, "queue", 64, "calls that may wait")
+	flag.Parse()
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+
+	p, err := open(s)
+	if err != nil {
+		sdk.Unusable("%v", err)
+	}
+	sdk.Serve(p)
+}
+
+// open checks and loads the model. Every error is one that starting again does
+// not cure.
+func open(s settings) (*provider, error) {
+	card := llm.Model{ID: "local", Provider: "embedded", Profile: "chatml"}
+	if s.card != "" {
+		if err := json.Unmarshal([]byte(s.card), &card); err != nil {
+			return nil, fmt.Errorf("-card: %w", err)
+		}
+	}
+	if s.threads < 1 || s.threads > 512 || s.batch < 1 || s.batch > 4096 || s.queue < 0 || s.context < 0 {
+		return nil, fmt.Errorf("-threads must be 1 to 512, -batch 1 to 4096, -queue and -context not negative")
+	}
+	f, err := os.Open(s.model)
+	if err != nil {
+		return nil, fmt.Errorf("open the model file: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("open the model file: %w", err)
+	}
+	head, err := gguf.Check(f, st.Size())
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, st.Size())); err != nil {
+		return nil, fmt.Errorf("read the model file: %w", err)
+	}
+
+	card.ContextTokens = head.ContextTokens()
+	if s.context > 0 {
+		// A small model may have been trained further than its file says; far
+		// beyond that it only makes things up.
+		if s.context > 2*card.ContextTokens {
+			return nil, fmt.Errorf("-context %d: the model was made for %d tokens; at most twice as many are possible", s.context, card.ContextTokens)
+		}
+		card.ContextTokens = s.context
+	}
+	e, err := loadEngine(s.model, s.threads, card.ContextTokens, min(s.batch, card.ContextTokens))
+	if err != nil {
+		return nil, err
+	}
+	words, err := loadVocabulary(s.model, e.model)
+	if err != nil {
+		return nil, err
+	}
+	if e.vocab != len(words.words.Values) {
+		return nil, fmt.Errorf("the model computes %d logits for a vocabulary of %d tokens", e.vocab, len(words.words.Values))
+	}
+	d, err := dialect.For(s.template, head.Template(), words.isControl)
+	if err != nil {
+		return nil, err
+	}
+	words.use(d)
+
+	if card.Title == "" {
+		card.Title = head.Name()
+	}
+	if card.Provider == "" {
+		card.Provider = "embedded"
+	}
+	build := engineBuild()
+	card.Boundary = llm.Embedded
+	card.Capabilities.Probabilities = true
+	card.Capabilities.JSONSchema, card.Capabilities.Tools = false, false
+	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
+	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d", build, d.Name, s.batch, s.threads)
+	return &provider{card: card, version: version, build: build, dialect: d, words: words, engine: e, queue: newQueue(s.queue)}, nil
+}
+
+// engineBuild names the engine: its module, its version and how it was
+// compiled.
+func engineBuild() string {
+	const module = "github.com/ollama/ollama"
+	v := "unknown version"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == module {
+				v = d.Version
+			}
+		}
+	}
+	return fmt.Sprintf("%s %s (%s)", module, v, engineFlags)
+}

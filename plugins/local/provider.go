@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"skerry/appliance/llm"
+	"skerry/plugins/local/decode"
+	"skerry/plugins/local/dialect"
+)
+
+// provider serves one model as an llm.Provider.
+type provider struct {
+	card    llm.Model
+	version string
+	build   string // of the engine
+	dialect dialect.Dialect
+	words   *vocabulary
+	engine  *engine
+	queue   *queue
+}
+
+var (
+	_ llm.Provider  = (*provider)(nil)
+	_ llm.Tokenizer = (*provider)(nil)
+)
+
+func (p *provider) Describe(context.Context) (llm.Description, error) {
+	return llm.Description{Name: p.card.Provider, Version: p.version, Engine: p.build}, nil
+}
+
+func (p *provider) Models(context.Context) ([]llm.Model, error) { return []llm.Model{p.card}, nil }
+
+// Health does not enter the queue: a busy model is a healthy one.
+func (p *provider) Health(context.Context) error { return nil }
+
+func (p *provider) Tokenize(_ context.Context, model llm.ModelID, text string) ([]int32, error) {
+	if err := p.mine(model); err != nil {
+		return nil, err
+	}
+	return p.words.text(text)
+}
+
+func (p *provider) mine(model llm.ModelID) error {
+	if model != p.card.ID {
+		return &llm.Error{Kind: llm.Invalid, Message: fmt.Sprintf("this provider serves the model %q, not %q", p.card.ID, model)}
+	}
+	return nil
+}
+
+func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta) error) (llm.Response, error) {
+	start := time.Now()
+	c, err := p.prepare(r)
+	if err != nil {
+		return llm.Response{}, typed(err)
+	}
+	leave, err := p.queue.enter(ctx)
+	if err != nil {
+		return llm.Response{}, typed(err)
+	}
+	defer leave()
+	res, err := c.run(ctx, p, emit)
+	if err != nil {
+		return llm.Response{}, typed(err)
+	}
+	res.Usage.InputTokens = len(c.prompt)
+	res.Usage.DurationMicros = time.Since(start).Microseconds()
+	return res, nil
+}
+
+// completion is one prepared call.
+type completion struct {
+	prompt []int32
+	limit  int // most output tokens
+	sample *decode.Sampler
+	out    *decode.Assembler
+}
+
+// prepare does everything that needs no model: it refuses what cannot work
+// before the call takes a place in the queue.
+func (p *provider) prepare(r llm.Request) (*completion, error) {
+	if err := p.mine(r.Model); err != nil {
+		return nil, err
+	}
+	if len(r.Schema) > 0 {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: fmt.Sprintf("the model %q cannot be held to a schema; check its capabilities first", r.Model)}
+	}
+	if r.MaxTokens < 0 {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "maxTokens must not be negative"}
+	}
+	if !utf8.ValidString(r.Prefill) {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "prefill is not valid UTF-8"}
+	}
+	c := &completion{}
+	var err error
+	if c.sample, err = decode.NewSampler(r.Sampling); err != nil {
+		return nil, err
+	}
+	if c.out, err = decode.NewAssembler(r.Stop, r.Logprobs); err != nil {
+		return nil, err
+	}
+	spans, err := p.dialect.Render(r.Messages, r.Prefill)
+	if err != nil {
+		return nil, err
+	}
+	if c.prompt, err = p.words.encode(spans); err != nil {
+		return nil, err
+	}
+	// One place is kept, so that there is always room for an answer.
+	room := p.card.ContextTokens - len(c.prompt)
+	if room < 1 {
+		return nil, &llm.Error{Kind: llm.ContextOverflow, Message: fmt.Sprintf(
+			"the prompt has %d tokens; the model %q takes %d, answer included", len(c.prompt), r.Model, p.card.ContextTokens)}
+	}
+	c.limit = room
+	if r.MaxTokens > 0 {
+		c.limit = min(r.MaxTokens, room)
+	}
+	return c, nil
+}
+
+// run computes the completion. The caller holds the engine.
+func (c *completion) run(ctx context.Context, p *provider, emit func(llm.Delta) error) (llm.Response, error) {
+	res := llm.Response{Finish: llm.FinishLength}
+	send := func(d llm.Delta) error {
+		res.Text += d.Text
+		res.Tokens = append(res.Tokens, d.Tokens...)
+		if emit == nil || d.Text == "" && len(d.Tokens) == 0 {
+			return nil
+		}
+		return emit(d)
+	}
+	logits, err := p.engine.prefill(ctx, c.prompt)
+	if err != nil {
+		return res, err
+	}
+	for res.Usage.OutputTokens < c.limit {
+		if err := ctx.Err(); err != nil {
+			return res, err
+		}
+		id, logprob, err := c.sample.Next(logits)
+		if err != nil {
+			return res, err
+		}
+		if p.words.isEnd(id) {
+			res.Finish = llm.FinishStop
+			break
+		}
+		res.Usage.OutputTokens++
+		piece, err := p.words.bytes(id)
+		if err != nil {
+			return res, err
+		}
+		d, stopped := c.out.Add(piece, logprob)
+		if err := send(d); err != nil {
+			return res, err
+		}
+		if stopped {
+			res.Finish = llm.FinishStop
+			break
+		}
+		if res.Usage.OutputTokens == c.limit {
+			break
+		}
+		if logits, err = p.engine.forward([]int32{id}); err != nil {
+			return res, err
+		}
+	}
+	return res, send(c.out.Finish())
+}
+
+// typed turns any error into the *llm.Error that the contract promises.
+func typed(err error) error {
+	var e *llm.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.DeadlineExceeded):
+		return &llm.Error{Kind: llm.Timeout, Message: "the deadline of the call passed", Err: err}
+	case errors.Is(err, context.Canceled):
+		return &llm.Error{Kind: llm.Cancelled, Message: "the caller gave up", Err: err}
+	}
+	return &llm.Error{Kind: llm.Unavailable, Message: err.Error()}
+}
