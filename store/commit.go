@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// maxGroup bounds the writes that share a transaction, so that the first of
+// them does not wait for too long.
+const maxGroup = 512
+
+// States of a write. Only the caller takes it back, only the committer takes it
+// on, and exactly one of them succeeds.
+const (
+	queued int32 = iota
+	taken
+	withdrawn
+)
+
+// write is one atomic change that waits for the committer.
+type write struct {
+	// apply changes the database. It may be called again after a rollback, so
+	// it sets its results and does not add to them.
+	apply   func(*tx) error
+	state   atomic.Int32
+	done    chan error // holds the answer once taken; buffered
+	changed []runKey
+	err     error
+}
+
+// update has the committer apply fn and returns after fsync. When ctx ends
+// while the write still waits in the queue, nothing of it happens. Once the
+// committer has taken it on, update waits for the outcome, because an answer
+// that leaves open whether the write happened is of no use to anybody.
+func (db *DB) update(ctx context.Context, fn func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := db.poisoned(); err != nil {
+		return err
+	}
+	w := &write{apply: fn, done: make(chan error, 1)}
+	select {
+	case <-db.quit:
+		return ErrClosed
+	default:
+	}
+	select {
+	case db.queue <- w:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.quit:
+		return ErrClosed
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		if w.state.CompareAndSwap(queued, withdrawn) {
+			return ctx.Err()
+		}
+	case <-db.stopped:
+		if w.state.CompareAndSwap(queued, withdrawn) {
+			return ErrClosed
+		}
+	}
+	return <-w.done
+}
+
+// commitLoop is the committer, the only goroutine that writes. All writes that
+// wait when it is free share one transaction and its fsync.
+func (db *DB) commitLoop() {
+	defer close(db.stopped)
+	var group []*write
+	for {
+		select {
+		case <-db.quit:
+			return
+		case w := <-db.queue:
+			group = db.gather(append(group[:0], w))
+			db.commitGroup(group)
+			clear(group)
+		}
+	}
+}
+
+// gather adds what waits in the queue. It lets the callers that the last group
+// has woken run first: their next writes belong into this group.
+func (db *DB) gather(group []*write) []*write {
+	for range 2 {
+		runtime.Gosched()
+		for len(group) < maxGroup {
+			select {
+			case w := <-db.queue:
+				group = append(group, w)
+				continue
+			default:
+			}
+			break
+		}
+	}
+	return group
+}
+
+// commitGroup applies the group in one transaction, commits it and answers.
+func (db *DB) commitGroup(group []*write) {
+	live := group[:0]
+	for _, w := range group {
+		if w.state.CompareAndSwap(queued, taken) {
+			live = append(live, w)
+		}
+	}
+	answered := live
+	if err := db.poisoned(); err != nil {
+		for _, w := range answered {
+			w.done <- err
+		}
+		return
+	}
+	for len(live) > 0 {
+		again, err := db.try(live)
+		if err != nil {
+			for _, w := range live {
+				w.err = err
+			}
+			break
+		}
+		live = again
+	}
+	var changed []runKey
+	for _, w := range answered {
+		if w.err == nil {
+			changed = append(changed, w.changed...)
+		}
+		w.done <- w.err
+	}
+	db.hub.notify(changed)
+}
+
+// try applies the writes in one transaction and commits it. A write that fails
+// before it changed anything is left out and keeps its error. One that fails
+// later spoils the transaction: try then returns the others, to be tried
+// without it. An error means that nothing of the group was written.
+func (db *DB) try(group []*write) (again []*write, err error) {
+	b, err := db.bolt.Begin(true)
+	if err != nil {
+		if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+			return nil, ErrClosed
+		}
+		return nil, fmt.Errorf("begin transaction: %w", err)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			again, err = nil, db.setPoison(damaged(p))
+		}
+		rollback(b) // does nothing after a commit
+	}()
+	dirty := false
+	for i, w := range group {
+		t := &tx{Tx: b, db: db}
+		w.err = w.apply(t)
+		w.changed = t.changed
+		if w.err != nil && t.dirty {
+			again = append(again, group[:i]...)
+			return append(again, group[i+1:]...), nil
+		}
+		dirty = dirty || t.dirty
+	}
+	if !dirty {
+		return nil, nil
+	}
+	if err := db.commit(b); err != nil {
+		return nil, db.setPoison(err)
+	}
+	db.appends.Add(uint64(len(group)))
+	db.groups.Add(1)
+	return nil, nil
+}
+
+// rollback gives the transaction up. After a panic bbolt may not be able to.
+func rollback(b *bolt.Tx) {
+	defer func() { _ = recover() }()
+	_ = b.Rollback()
+}
+
+// setPoison refuses all later writes because of cause. A failed fsync is never
+// tried again: the kernel may have dropped the pages and say yes the next time.
+func (db *DB) setPoison(cause error) error {
+	err := fmt.Errorf("%w: %w; look at the disk, then restart", ErrPoisoned, cause)
+	db.poison.CompareAndSwap(nil, &err)
+	return db.poisoned()
+}
+
+func (db *DB) poisoned() error {
+	if p := db.poison.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
