@@ -55,6 +55,8 @@ type Mission struct {
 	Class       ClassSpec    `json:"class"`
 	Steps       []Step       `json:"steps"`
 	Verdict     []Outcome    `json:"verdict"` // first match wins
+
+	positions map[string]position // where the source says what, by path; nil unless parsed
 }
 
 // InputField is a value that a run needs to start.
@@ -130,8 +132,12 @@ func (s *Step) Kind() string {
 }
 
 // ConfidenceRule is the least confidence with which a model's answer is taken.
+// An answer below it goes one grade up, and at the last grade to a person.
 type ConfidenceRule struct {
-	Min float64 `json:"min"` // in [0, 1]
+	Min     float64 `json:"min"`               // in [0, 1]
+	Below   string  `json:"below,omitempty"`   // at the last grade: "ask" a person (the default) or "refer" the run
+	Missing string  `json:"missing,omitempty"` // the same where a field that is not nullable was not found; empty = as Below
+	Queue   string  `json:"queue,omitempty"`   // whom to ask; empty = the queue of the first decide step, else the site's first
 }
 
 // EscalateRule sends a step to the next grade although its confidence suffices.
