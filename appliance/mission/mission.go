@@ -17,6 +17,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: somebody else appended to the run first. Load it again.
 	ErrConflict = errors.New("the run has changed meanwhile")
+	// ErrForbidden: policy does not let this person do it. The text says why.
+	ErrForbidden = errors.New("not permitted")
 )
 
 // Text is what people read, by language; the key "" holds a text that was
