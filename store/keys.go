@@ -180,3 +180,16 @@ func hashKey(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
+
+// maxVersion is the highest number of a version that a key can hold.
+const maxVersion = 1<<31 - 1
+
+func policyKey(version int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(version)) }
+
+// splitVersion takes a [versionKey] apart.
+func splitVersion(k []byte) (name string, version int, err error) {
+	if len(k) < 5 || k[len(k)-5] != 0 {
+		return "", 0, fmt.Errorf("%w: version key %x", ErrDamaged, k)
+	}
+	return string(k[:len(k)-5]), int(binary.BigEndian.Uint32(k[len(k)-4:])), nil
+}

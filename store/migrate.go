@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -95,7 +96,8 @@ func (db *DB) snapshot(schema int) error {
 		return err
 	}
 	path := filepath.Join(dir, fmt.Sprintf("schema-%d.db", schema))
-	if err := db.copyTo(path + ".part"); err != nil {
+	err := db.bolt.View(func(b *bolt.Tx) error { return writeCopy(b, path+".part") })
+	if err != nil {
 		return err
 	}
 	problems, err := checkPages(path+".part", Options{})
@@ -111,19 +113,30 @@ func (db *DB) snapshot(schema int) error {
 	return errors.Join(syncDir(dir), syncDir(db.dir))
 }
 
-// copyTo writes a consistent copy of the database and syncs it. Writes go on
-// meanwhile.
-func (db *DB) copyTo(path string) error {
+// copyAside makes a consistent copy of the open database that remove deletes.
+// Writes go on meanwhile. A copy that a crash leaves behind is deleted by Open.
+func (db *DB) copyAside(ctx context.Context) (path string, remove func(), err error) {
+	f, err := os.CreateTemp(filepath.Join(db.dir, blobsName, tempName), "copy-*.db")
+	if err != nil {
+		return "", nil, err
+	}
+	f.Close()
+	remove = func() { _ = removeIfThere(f.Name()) }
+	if err := db.view(ctx, func(t *tx) error { return writeCopy(t.Tx, f.Name()) }); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return f.Name(), remove, nil
+}
+
+// writeCopy writes the database as the transaction sees it and syncs the copy.
+func writeCopy(b *bolt.Tx, path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	err = db.bolt.View(func(b *bolt.Tx) error {
-		_, err := b.WriteTo(f)
-		return err
-	})
-	if err != nil {
+	if _, err := b.WriteTo(f); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

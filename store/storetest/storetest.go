@@ -40,16 +40,23 @@ type Run struct {
 	now  time.Time
 }
 
-// New begins a run of mission name at time at. With reads like a start by a
-// person with one document.
+// Document is the content of the document that the run built with n is about.
+// Whoever checks blobs puts it before the run is appended.
+func Document(n uint64) []byte {
+	return fmt.Appendf(nil, "Invoice %05d\nNordwind Handels GmbH\nnet 1180.00, tax 224.20, total 1404.20\n", n)
+}
+
+// New begins a run of mission name at time at: a start by a person, with one
+// document, and an idempotency key unless key is empty.
 func New(n uint64, at time.Time, name, key string) *Run {
 	r := &Run{Fold: &mission.Run{}, now: at.UTC()}
-	digest := sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))
+	doc := Document(n)
+	digest := sha256.Sum256(doc)
 	r.Add(mission.Observation{Kind: mission.KindCreated, Created: &mission.CreatedData{
 		Run: ID(at, n), Mission: name, Version: 1, MissionDigest: hex.EncodeToString(digest[:]), PolicyVersion: 3,
 		PolicyDigest: hex.EncodeToString(digest[:]), Class: "internal", Key: key,
 		Input: map[string]mission.InputValue{"document": {Document: &mission.DocumentRef{
-			Name: fmt.Sprintf("invoice-%05d.pdf", n), SHA256: hex.EncodeToString(digest[:]), SizeBytes: 48213}}},
+			Name: fmt.Sprintf("invoice-%05d.pdf", n), SHA256: hex.EncodeToString(digest[:]), SizeBytes: int64(len(doc))}}},
 		By: policy.Principal{ID: "u-17", Name: "Ada Winter", Roles: []string{"user", "approver"}},
 	}})
 	return r
