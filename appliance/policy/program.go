@@ -103,8 +103,9 @@ func newEnv(p *Policy) (*cel.Env, error) {
 
 func compileWhen(env *cel.Env, expr string) (cel.Program, error) {
 	ast, issues := env.Compile(expr)
-	if err := issues.Err(); err != nil {
-		return nil, err
+	if issues.Err() != nil {
+		first := issues.Errors()[0]
+		return nil, fmt.Errorf("%s (at character %d of the condition)", first.Message, first.Location.Column()+1)
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("the condition is a %s; it must be true or false", ast.OutputType())
