@@ -130,7 +130,7 @@ func RunIsolated(ctx context.Context, i Isolated) ([]byte, error) {
 	err = cmd.Wait()
 	<-fed
 	if err == nil && !stdout.overflow {
-		return stdout.Bytes(), nil
+		return stdout.kept.Bytes(), nil
 	}
 	return nil, explain(ctx, deadline, cmd.ProcessState, i, &stdout, &stderr, err)
 }
@@ -194,9 +194,11 @@ func explain(ctx, deadline context.Context, ps *os.ProcessState, i Isolated, std
 	return e
 }
 
-// capped keeps output up to a bound and calls full once when there is more.
+// capped keeps output up to a bound and calls full once when there is more. The
+// buffer is no embedded field: io.Copy would find its ReadFrom and go round the
+// bound.
 type capped struct {
-	bytes.Buffer
+	kept     bytes.Buffer
 	left     int64
 	overflow bool
 	full     func()
@@ -212,7 +214,7 @@ func (c *capped) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	c.left -= int64(len(p))
-	return c.Buffer.Write(p)
+	return c.kept.Write(p)
 }
 
 // tail keeps the beginning and the end of a stream, 2 KiB each: a crash names

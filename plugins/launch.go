@@ -96,8 +96,22 @@ func launch(ctx context.Context, s Spec, dir string) (*instance, error) {
 	case last != "":
 		err = fmt.Errorf("%w (last line of its log: %s)", err, last)
 	}
-	return nil, err
+	return nil, &launchError{err}
 }
+
+// launchError is an error whose text a child may have influenced: shortened
+// and cleaned.
+type launchError struct{ err error }
+
+func (e *launchError) Error() string {
+	s := e.err.Error()
+	if len(s) > 500 {
+		s = s[:500] + "…"
+	}
+	return printable(s)
+}
+
+func (e *launchError) Unwrap() error { return e.err }
 
 // connect runs the handshake and asks for health once.
 func (i *instance) connect(ctx context.Context) error {

@@ -1,3 +1,10 @@
+//go:build cgo && !race
+
+// The engine is cgo. Under the race detector its C++ would be compiled once
+// more, for minutes, and the detector does not see into it; what has
+// goroutines here lives in the packages below this one and in plugins/sdk, which
+// are tested with it. Without cgo there is no engine.
+
 // Command local is Skerry's embedded runner: a provider that serves one GGUF
 // model on this host's processors. Skerry starts one process per model, gives
 // it the model file as an open file descriptor and talks to it through
@@ -22,6 +29,7 @@ import (
 	"skerry/appliance/llm"
 	"skerry/plugins/local/dialect"
 	"skerry/plugins/local/gguf"
+	"skerry/plugins/local/queue"
 	"skerry/plugins/sdk"
 )
 
@@ -130,7 +138,7 @@ func open(s settings) (*provider, error) {
 	card.Capabilities.JSONSchema, card.Capabilities.Tools = false, false
 	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d", build, d.Name, s.batch, s.threads)
-	return &provider{card: card, version: version, build: build, dialect: d, words: words, engine: e, queue: newQueue(s.queue)}, nil
+	return &provider{card: card, version: version, build: build, dialect: d, words: words, engine: e, queue: queue.New(s.queue)}, nil
 }
 
 // engineBuild names the engine: its module, its version and how it was

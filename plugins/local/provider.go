@@ -1,3 +1,5 @@
+//go:build cgo && !race
+
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"skerry/appliance/llm"
 	"skerry/plugins/local/decode"
 	"skerry/plugins/local/dialect"
+	"skerry/plugins/local/queue"
 )
 
 // provider serves one model as an llm.Provider.
@@ -20,7 +23,7 @@ type provider struct {
 	dialect dialect.Dialect
 	words   *vocabulary
 	engine  *engine
-	queue   *queue
+	queue   *queue.Queue
 }
 
 var (
@@ -57,7 +60,7 @@ func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.De
 	if err != nil {
 		return llm.Response{}, typed(err)
 	}
-	leave, err := p.queue.enter(ctx)
+	leave, err := p.queue.Enter(ctx)
 	if err != nil {
 		return llm.Response{}, typed(err)
 	}

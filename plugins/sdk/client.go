@@ -97,6 +97,9 @@ func (c *Client) Generate(ctx context.Context, r llm.Request, emit func(llm.Delt
 		if err != nil {
 			return llm.Response{}, errorFromWire(ctx, err)
 		}
+		if ctx.Err() != nil { // what had arrived already comes too late
+			return llm.Response{}, ended(ctx)
+		}
 		d := llm.Delta{Text: chunk.GetText(), Tokens: tokensFromWire(chunk.GetTokens())}
 		if d.Text != "" || len(d.Tokens) > 0 {
 			if text.Len()+len(d.Text) > maxOutputBytes {

@@ -1,0 +1,84 @@
+package plugins
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func isolated(mode string, args ...string) Isolated {
+	return Isolated{Args: append([]string{"child:" + mode}, args...), CPU: 5 * time.Second, Timeout: 20 * time.Second}
+}
+
+func TestIsolatedReturnsWhatWasWritten(t *testing.T) {
+	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	for _, in := range [][]byte{nil, []byte("hello"), big} {
+		i := isolated("echo")
+		i.Stdin = in
+		out, err := RunIsolated(t.Context(), i)
+		if err != nil || !bytes.Equal(out, in) {
+			t.Errorf("%d bytes in, %d out, %v", len(in), len(out), err)
+		}
+	}
+}
+
+func TestIsolatedHasNoEnvironment(t *testing.T) {
+	t.Setenv("SKERRY_SECRET", "planted")
+	out, err := RunIsolated(t.Context(), isolated("environment"))
+	if err != nil || string(out) != "[]" {
+		t.Errorf("got %s, %v", out, err)
+	}
+}
+
+func TestIsolatedWritesNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "loot")
+	out, err := RunIsolated(t.Context(), isolated("write", path))
+	if st, statErr := os.Stat(path); err == nil && string(out) != "true" || statErr == nil && st.Size() > 0 {
+		t.Errorf("got %s, %v; the file: %v", out, err, statErr)
+	}
+}
+
+func TestIsolatedFailures(t *testing.T) {
+	short := isolated("hang")
+	short.Timeout = 200 * time.Millisecond
+	spin := isolated("spin")
+	spin.CPU = time.Second
+	hoard := isolated("hoard")
+	hoard.MemoryBytes = 128 << 20
+	flood := isolated("flood")
+	flood.MaxOutput = 1 << 20
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, row := range []struct {
+		name string
+		ctx  context.Context
+		i    Isolated
+		want IsolatedReason
+		says string
+	}{
+		{"says no", t.Context(), isolated("refuse"), IsolatedRefused, "this is no invoice"},
+		{"panics", t.Context(), isolated("panic"), IsolatedCrashed, "parser lost its way"},
+		{"is killed by a signal", t.Context(), isolated("segfault"), IsolatedCrashed, ""},
+		{"hangs", t.Context(), short, IsolatedTimeout, "longer than 200ms"},
+		{"burns CPU", t.Context(), spin, IsolatedTimeout, "CPU"},
+		{"wants all memory", t.Context(), hoard, IsolatedMemory, ""},
+		{"writes without end", t.Context(), flood, IsolatedTooBig, ""},
+		{"is not wanted any more", gone, isolated("echo"), IsolatedCancelled, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			out, err := RunIsolated(row.ctx, row.i)
+			var e *IsolatedError
+			if !errors.As(err, &e) || e.Reason != row.want || !strings.Contains(err.Error(), row.says) || out != nil {
+				t.Errorf("got %q, %.300v; want reason %s with %q", out, err, row.want, row.says)
+			}
+			if e != nil && (strings.ContainsAny(e.Stderr, "\x1b\u202e") || len(e.Stderr) > 5<<10) {
+				t.Errorf("stderr is not cleaned: %q", e.Stderr)
+			}
+		})
+	}
+}
