@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"skerry/appliance/llm"
+	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 )
 
@@ -12,14 +13,76 @@ type modelIn struct {
 }
 
 func (a *API) bindModels() {
-	bind(a, route[struct{}]{Operation: get("models", "/models", "models", "The catalogue as it stands now"), access: asked, action: policy.ReadModels}, a.models)
-	bind(a, route[modelIn]{Operation: post("stop-model", "/models/{id}/stop", "models", "Stop a model; runs that need it park"), access: asked, action: policy.OperateModels}, a.stopModel)
-	bind(a, route[modelIn]{Operation: post("start-model", "/models/{id}/start", "models", "Start a model; runs that wait for it go on"), access: asked, action: policy.OperateModels}, a.startModel)
+	bind(a, route[struct{}]{Operation: get("models", "/models", "models", "The catalogue as it stands now"),
+		access: asked, action: policy.ReadModels}, a.models)
+	bind(a, route[modelIn]{Operation: post("stop-model", "/models/{id}/stop", "models", "Stop a model; runs that need it park"),
+		access: asked, action: policy.OperateModels}, a.stopModel)
+	bind(a, route[modelIn]{Operation: post("start-model", "/models/{id}/start", "models", "Start a model; runs that wait for it go on"),
+		access: asked, action: policy.OperateModels}, a.startModel)
 }
-func (a *API) models(ctx context.Context, in *struct{}) (*body[ModelList], error) { return nil, errNot }
+
+func (a *API) models(ctx context.Context, _ *struct{}) (*body[ModelList], error) {
+	all, err := a.Models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list ModelList
+	for i := range all {
+		list.Models = append(list.Models, a.describeModel(ctx, &all[i]))
+	}
+	return &body[ModelList]{list}, nil
+}
+
 func (a *API) stopModel(ctx context.Context, in *modelIn) (*body[ModelEntry], error) {
-	return nil, errNot
+	if _, err := a.model(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if err := a.Models.StopModel(ctx, in.ID, callerOf(ctx).who); err != nil {
+		return nil, err
+	}
+	return a.model(ctx, in.ID)
 }
+
 func (a *API) startModel(ctx context.Context, in *modelIn) (*body[ModelEntry], error) {
-	return nil, errNot
+	if _, err := a.model(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if err := a.Models.StartModel(ctx, in.ID, callerOf(ctx).who); err != nil {
+		return nil, err
+	}
+	return a.model(ctx, in.ID)
+}
+
+func (a *API) model(ctx context.Context, id llm.ModelID) (*body[ModelEntry], error) {
+	all, err := a.Models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].ID == id {
+			return &body[ModelEntry]{a.describeModel(ctx, &all[i])}, nil
+		}
+	}
+	return nil, notFound("model", string(id))
+}
+
+// describeModel adds to a model what the active policy says about it.
+func (a *API) describeModel(ctx context.Context, m *ModelStatus) ModelEntry {
+	p := a.Policies.Active()
+	rule, named := p.Models[m.ID]
+	e := ModelEntry{Model: m.Model, LockDigest: m.Lock.Digest(), State: m.State, Why: m.Why, Enabled: named && !rule.Disabled,
+		LatencyMicros: m.LatencyMicros, Calls: m.Calls, MayOperate: p.Can(callerOf(ctx).who, policy.OperateModels, policy.Object{}).Allowed}
+	for _, c := range p.Classes { // lowest first, so the last that is cleared is the highest
+		if ok, _ := p.Cleared(m.ID, m.Boundary, c.Name); ok {
+			e.Clearance = c.Name
+		}
+	}
+	for _, pool := range p.Pools {
+		for i, id := range pool.Models {
+			if id == m.ID {
+				e.Pools = append(e.Pools, ModelPool{Name: pool.Name, Title: mission.Text(pool.Title), Order: i + 1})
+			}
+		}
+	}
+	return e
 }

@@ -2,9 +2,14 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"reflect"
+	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"skerry/appliance/policy"
 )
@@ -17,6 +22,7 @@ func (a *API) routes() {
 	a.bindSession()
 	a.bindMissions()
 	a.bindSamples()
+	a.bindStart()
 	a.bindRuns()
 	a.bindDocuments()
 	a.bindEvents()
@@ -31,12 +37,9 @@ func (a *API) routes() {
 type access int
 
 const (
-	// open: anyone who reaches the listener.
-	open access = iota
-	// signedIn: anyone with a session.
-	signedIn
-	// asked: policy.Can is asked for the action.
-	asked
+	open     access = iota // anyone who reaches the listener
+	signedIn               // anyone who is signed in
+	asked                  // whoever the policy lets
 )
 
 // route is an operation and its guard. The guard runs before the handler, so
@@ -44,33 +47,57 @@ const (
 type route[I any] struct {
 	huma.Operation
 	access access
-	action policy.Action
-	// object says what the action is about; nil = the site as a whole.
+	action policy.Action // asked: what the caller wants to do
+
+	// object says what the action is about; nil = the site as a whole. It is
+	// looked up only for callers that may do reads, so that nobody learns
+	// from a 404 what exists.
 	object func(ctx context.Context, in *I) (policy.Object, error)
+	reads  policy.Action
 }
 
+// guard is what was declared for an operation; tests walk them.
+type guard struct {
+	access access
+	action policy.Action
+}
+
+const (
+	maxSmallBodyBytes = 1 << 20
+	smallBodyTime     = 30 * time.Second
+)
+
 // bind registers the operation with its guard, and turns whatever error the
-// handler returns into a Problem.
+// handler returns into a [Problem].
 func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, error)) {
 	op := r.Operation
 	op.Path = prefix + op.Path
-	if op.MaxBodyBytes == 0 {
-		op.MaxBodyBytes = maxSmallBodyBytes
-	}
+	op.MaxBodyBytes, op.BodyReadTimeout = maxSmallBodyBytes, smallBodyTime
 	a.guards[op.OperationID] = guard{r.access, r.action}
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		if err := a.admit(ctx, r.access); err != nil {
-			return nil, a.problem(ctx, err)
+	// The guard is a middleware of the operation: who may not, learns nothing
+	// from what is wrong with the request.
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		err := a.admit(ctx.Context(), r.access)
+		if err == nil && r.access == asked && r.object == nil {
+			err = a.authorize(ctx.Context(), r.action, policy.Object{})
 		}
-		if r.access == asked {
-			var object policy.Object
-			if r.object != nil {
-				var err error
-				if object, err = r.object(ctx, in); err != nil {
-					return nil, a.problem(ctx, err)
-				}
+		if err == nil && r.reads != "" {
+			err = a.authorize(ctx.Context(), r.reads, policy.Object{})
+		}
+		if err != nil {
+			g := humagin.Unwrap(ctx)
+			a.refuse(g.Writer, g.Request, err)
+			return
+		}
+		next(ctx)
+	})
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if r.object != nil {
+			object, err := r.object(ctx, in)
+			if err == nil {
+				err = a.authorize(ctx, r.action, object)
 			}
-			if err := a.authorize(ctx, r.action, object); err != nil {
+			if err != nil {
 				return nil, a.problem(ctx, err)
 			}
 		}
@@ -80,12 +107,6 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 		}
 		return out, nil
 	})
-}
-
-// guard is what was declared for an operation; tests walk them.
-type guard struct {
-	access access
-	action policy.Action
 }
 
 // operation describes an operation in the words of the OpenAPI document.
@@ -110,5 +131,18 @@ func binary(op huma.Operation, mediaType, what string) huma.Operation {
 	return op
 }
 
+// schemaOf returns a reference to the schema of T.
+func schemaOf[T any](doc *huma.OpenAPI) *huma.Schema {
+	return doc.Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+}
+
 // body is the usual output: JSON.
 type body[T any] struct{ Body T }
+
+// file is an output of bytes that is small enough to be held.
+type file struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

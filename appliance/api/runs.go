@@ -2,26 +2,15 @@ package api
 
 import (
 	"context"
-	"net/http"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 )
-
-type startIn struct {
-	Name string `path:"name" maxLength:"64"`
-	Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key starts at most one run; a repeat answers with that run."`
-	Wait string `query:"wait" pattern:"^[0-9]{1,3}s$" example:"30s" doc:"Answer when the run has ended or waits for a decision, or after this time, 120s at most."`
-}
-
-type startOut struct {
-	Status   int
-	Location string `header:"Location"`
-	Body     mission.Summary
-}
 
 type runsIn struct {
 	State   mission.State `query:"state" enum:"running,waiting,parked,ended"`
@@ -29,6 +18,7 @@ type runsIn struct {
 	Class   llm.DataClass `query:"class" maxLength:"64"`
 	Verdict string        `query:"verdict" maxLength:"64"`
 	Model   llm.ModelID   `query:"model" maxLength:"128"`
+	Text    string        `query:"text" maxLength:"200" doc:"Part of the id, the subject, or the name of who started it."`
 	From    time.Time     `query:"from" doc:"Created at or after."`
 	To      time.Time     `query:"to" doc:"Created before."`
 	Cursor  string        `query:"cursor" maxLength:"500"`
@@ -53,66 +43,113 @@ type cancelIn struct {
 }
 
 func (a *API) bindRuns() {
-	start := post("start-run", "/missions/{name}/runs", "runs", "Start a run")
-	start.Description = "Send a form with a part input.<name> for every input (a file or a value), or JSON. The run is durable when the answer comes: 202 while it goes on, 200 where wait saw it end or wait for a decision."
-	start.DefaultStatus = http.StatusAccepted
-	bind(a, route[startIn]{Operation: start, access: asked, action: policy.StartRun, object: func(_ context.Context, in *startIn) (policy.Object, error) {
-		return policy.Object{Mission: in.Name}, nil
-	}}, a.start)
-	documentStart(a.huma.OpenAPI())
-
 	bind(a, route[runsIn]{Operation: get("runs", "/runs", "runs", "Runs, newest first"), access: asked, action: policy.ReadRuns}, a.runs)
 	bind(a, route[struct{}]{Operation: get("run-counts", "/runs/counts", "runs", "How many runs there are and what waits"), access: asked, action: policy.ReadRuns}, a.counts)
-	bind(a, route[runIn]{Operation: get("run", "/runs/{id}", "runs", "A run with its fields, attempts and rail"), access: asked, action: policy.ReadRuns}, a.run)
-	bind(a, route[observationsIn]{Operation: get("observations", "/runs/{id}/observations", "runs", "The journal of a run"), access: asked, action: policy.ReadRuns}, a.observations)
-	bind(a, route[cancelIn]{Operation: post("cancel-run", "/runs/{id}/cancel", "runs", "Cancel a run"), access: asked, action: policy.CancelRun}, a.cancel)
+	bind(a, route[runIn]{Operation: get("run", "/runs/{id}", "runs", "A run with its fields, attempts and rail"), access: asked, action: policy.ReadRuns,
+		object: aboutRun(a, func(in *runIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.run)
+	bind(a, route[observationsIn]{Operation: get("observations", "/runs/{id}/observations", "runs", "The journal of a run"), access: asked, action: policy.ReadRuns,
+		object: aboutRun(a, func(in *observationsIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.observations)
+	bind(a, route[cancelIn]{Operation: post("cancel-run", "/runs/{id}/cancel", "runs", "Cancel a run"), access: asked, action: policy.CancelRun,
+		object: aboutRun(a, func(in *cancelIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.cancel)
 }
 
-// documentStart describes the body of a start, which is read by hand because it
-// comes in two shapes and may be large.
-func documentStart(doc *huma.OpenAPI) {
-	op := doc.Paths[prefix+"/missions/{name}/runs"].Post
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/json": {Schema: doc.Components.Schemas.Schema(typeOf[StartBody](), true, "StartBody")},
-		"multipart/form-data": {Schema: &huma.Schema{
-			Type:        huma.TypeObject,
-			Description: "A part input.<name> for every input, as a file or as a value; version as a value.",
-			Properties: map[string]*huma.Schema{
-				"version": {Type: huma.TypeInteger, Description: "Version to run; absent = the latest published."},
-			},
-			AdditionalProperties: &huma.Schema{Type: huma.TypeString, Format: "binary"},
-		}},
-	}}
-	summary := doc.Components.Schemas.Schema(typeOf[mission.Summary](), true, "Summary")
-	op.Responses["200"] = &huma.Response{Description: "The run has ended or waits for a decision",
-		Content: map[string]*huma.MediaType{"application/json": {Schema: summary}}}
+// aboutRun makes an object function of a run's id; it also says that a run is
+// not there.
+func aboutRun[I any](a *API, id func(*I) mission.RunID) func(context.Context, *I) (policy.Object, error) {
+	return func(ctx context.Context, in *I) (policy.Object, error) {
+		s, err := a.summary(ctx, id(in))
+		return policy.Object{Mission: s.Mission, Class: s.Class}, err
+	}
 }
 
-func (a *API) start(ctx context.Context, in *startIn) (*startOut, error)       { return nil, errNot }
-func (a *API) runs(ctx context.Context, in *runsIn) (*body[RunPage], error)    { return nil, errNot }
-func (a *API) counts(ctx context.Context, in *struct{}) (*body[Counts], error) { return nil, errNot }
-func (a *API) run(ctx context.Context, in *runIn) (*body[RunDetail], error)    { return nil, errNot }
+func (a *API) summary(ctx context.Context, id mission.RunID) (mission.Summary, error) {
+	s, err := a.Runs.Run(ctx, id)
+	if errors.Is(err, mission.ErrNotFound) {
+		err = notFound("run", string(id))
+	}
+	return s, err
+}
+
+func (a *API) runs(ctx context.Context, in *runsIn) (*body[RunPage], error) {
+	page, next, err := a.Runs.Runs(ctx, RunFilter{State: in.State, Mission: in.Mission, Class: in.Class, Verdict: in.Verdict, Model: in.Model,
+		Text: in.Text, From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	return &body[RunPage]{RunPage{page, next}}, nil
+}
+
+func (a *API) counts(ctx context.Context, _ *struct{}) (*body[Counts], error) {
+	c, err := a.countAll(ctx)
+	return &body[Counts]{c}, err
+}
+
+func (a *API) countAll(ctx context.Context) (Counts, error) {
+	n, err := a.Runs.Counts(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	c := Counts{Total: n.Runs, ByState: plain(n.State), ByMission: n.Mission, ByVerdict: n.Verdict, ByClass: plain(n.Class), ByModel: plain(n.Model), ByQueue: n.Queue}
+	for _, state := range mission.States() { // a state without runs is 0, not absent
+		c.ByState[string(state)] += 0
+	}
+	for _, waiting := range n.Queue {
+		c.OpenDecisions += waiting
+	}
+	return c, nil
+}
+
+func plain[K ~string](m map[K]int) map[string]int {
+	out := make(map[string]int, len(m))
+	for k, n := range m {
+		out[string(k)] = n
+	}
+	return out
+}
+
+func (a *API) run(ctx context.Context, in *runIn) (*body[RunDetail], error) {
+	v, err := a.view(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := RunDetail{Summary: v.run.Summary(), Run: *v.run, Title: v.mission.Title, Fields: v.fields(), Steps: v.steps(),
+		Rail: v.rail(in.language()), Documents: v.documents(), Children: v.children()}
+	for _, id := range slices.Sorted(maps.Keys(v.run.Decisions)) {
+		if v.run.Decisions[id].Open() {
+			d.Decisions = append(d.Decisions, id)
+		}
+	}
+	d.Mine.Cancel = v.run.Verdict == nil &&
+		a.authorize(ctx, policy.CancelRun, policy.Object{Mission: v.run.Mission, Class: v.run.Class}) == nil
+	return &body[RunDetail]{d}, nil
+}
+
 func (a *API) observations(ctx context.Context, in *observationsIn) (*body[ObservationPage], error) {
-	return nil, errNot
+	list, err := a.Runs.Observations(ctx, in.ID, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	var page ObservationPage
+	for i := range list {
+		page.Observations = append(page.Observations, railEvent(list[i], in.language()))
+	}
+	if len(list) == in.Limit {
+		page.Next = list[len(list)-1].Seq
+	}
+	return &body[ObservationPage]{page}, nil
 }
+
 func (a *API) cancel(ctx context.Context, in *cancelIn) (*body[mission.Summary], error) {
-	return nil, errNot
-}
-
-type documentIn struct {
-	ID    mission.RunID `path:"id" maxLength:"64"`
-	Input string        `path:"input" maxLength:"64"`
-}
-
-func (a *API) bindDocuments() {
-	bind(a, route[documentIn]{Operation: binary(get("document", "/runs/{id}/documents/{input}", "runs", "A document as it was uploaded"), "application/octet-stream", "the file as it is, always as an attachment"),
-		access: asked, action: policy.ReadRuns}, a.document)
-	bind(a, route[documentIn]{Operation: binary(get("document-text", "/runs/{id}/documents/{input}/text", "runs", "The text that was read from a document"), "text/plain; charset=utf-8", "the text"),
-		access: asked, action: policy.ReadRuns}, a.documentText)
-}
-func (a *API) document(ctx context.Context, in *documentIn) (*huma.StreamResponse, error) {
-	return nil, errNot
-}
-func (a *API) documentText(ctx context.Context, in *documentIn) (*huma.StreamResponse, error) {
-	return nil, errNot
+	s, err := a.summary(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if s.State == mission.Ended {
+		return nil, &Error{Status: 409, Code: "run-ended", Detail: "The run has ended already (" + s.Verdict + "), so there is nothing to cancel."}
+	}
+	if err := a.Engine.Cancel(ctx, in.ID, callerOf(ctx).who, in.Body.Reason); err != nil {
+		return nil, err
+	}
+	s, err = a.summary(ctx, in.ID)
+	return &body[mission.Summary]{s}, err
 }

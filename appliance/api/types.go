@@ -19,6 +19,7 @@ type Session struct {
 	Classes  []policy.Class   `json:"classes" doc:"Data classes of the site, lowest first."`
 	Notices  []Notice         `json:"notices" doc:"What everyone on this site should know."`
 	Currency string           `json:"currency" doc:"Code of the currency that costs are in, like EUR."`
+	MaxBytes int64            `json:"maxUploadBytes" doc:"Largest document that is taken in."`
 }
 
 // Notice is something that everyone on the site should know, for example that
@@ -106,6 +107,8 @@ type Counts struct {
 	ByState       map[string]int `json:"byState"`
 	ByMission     map[string]int `json:"byMission"`
 	ByVerdict     map[string]int `json:"byVerdict"`
+	ByClass       map[string]int `json:"byClass"`
+	ByModel       map[string]int `json:"byModel"`
 	OpenDecisions int            `json:"openDecisions"`
 	ByQueue       map[string]int `json:"byQueue" doc:"Open decisions by queue."`
 }
