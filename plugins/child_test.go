@@ -391,7 +391,7 @@ func TestSpecsThatAreRefused(t *testing.T) {
 			t.Errorf("New(%+v) = %v, want an error", s, c)
 		}
 	}
-	if _, err := Start(t.Context(), Spec{Name: "a", Path: "/nowhere", Dir: t.TempDir(), MaxFailures: 1}); kind(err) != llm.Unavailable || !strings.Contains(err.Error(), "/nowhere") {
+	if _, err := Start(t.Context(), Spec{Name: "a", Path: "/nowhere", Dir: t.TempDir(), MaxFailures: 1, Log: slog.New(slog.DiscardHandler)}); kind(err) != llm.Unavailable || !strings.Contains(err.Error(), "/nowhere") {
 		t.Errorf("an executable that is not there: %v", err)
 	}
 }

@@ -180,7 +180,7 @@ func explain(ctx, deadline context.Context, ps *os.ProcessState, i Isolated, std
 		e.Reason, e.Err = IsolatedTimeout, fmt.Errorf("it took longer than %v", i.Timeout)
 	case ps != nil && ps.UserTime()+ps.SystemTime() >= i.CPU, strings.Contains(e.Stderr, "SIGXCPU"):
 		e.Reason, e.Err = IsolatedTimeout, fmt.Errorf("it used more than %v of CPU time", i.CPU)
-	case strings.Contains(e.Stderr, "out of memory"), strings.Contains(e.Stderr, "cannot allocate memory"):
+	case strings.Contains(e.Stderr, "out of memory"), strings.Contains(e.Stderr, "cannot allocate memory"), strings.Contains(e.Stderr, "failed to allocate"):
 		e.Reason = IsolatedMemory
 	case sig != 0:
 		e.Err = fmt.Errorf("signal: %v", sig)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/ollama/ollama/kvcache"
 	"github.com/ollama/ollama/ml"
@@ -35,7 +36,11 @@ func loadEngine(path string, threads, contextTokens, batch int) (e *engine, err 
 	defer func() {
 		// The engine panics where a file lacks what the architecture needs and
 		// where memory runs out.
-		if r := recover(); r != nil {
+		switch r := recover().(type) {
+		case nil:
+		case runtime.Error: // it looked into a tensor that is not there
+			e, err = nil, fmt.Errorf("the model file lacks a tensor that its architecture needs, or it has another shape (%v)", r)
+		default:
 			e, err = nil, fmt.Errorf("the inference engine cannot run this model: %v", r)
 		}
 	}()

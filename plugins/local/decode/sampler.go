@@ -71,14 +71,15 @@ func (s *Sampler) Next(logits []float32) (int32, float64, error) {
 // this order.
 func (s *Sampler) sample(logits []float32, top float64) int {
 	type candidate struct {
-		id int
-		p  float64
+		id    int
+		logit float32
+		p     float64 // not normalised
 	}
 	cs := make([]candidate, len(logits))
 	for i, x := range logits {
-		cs[i] = candidate{i, math.Exp((float64(x) - top) / s.s.Temperature)}
+		cs[i] = candidate{i, x, math.Exp((float64(x) - top) / s.s.Temperature)}
 	}
-	slices.SortFunc(cs, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.p, a.p), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(cs, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id)) })
 	if s.s.TopK > 0 && s.s.TopK < len(cs) {
 		cs = cs[:s.s.TopK]
 	}
