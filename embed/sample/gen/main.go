@@ -1,5 +1,5 @@
-// Gen writes the sample documents of Skerry, samples.json, which describes them,
-// and tables.json, the lookup tables of a policy that they were made for. The layouts and labels are those that the starter model was trained on,
+// Gen writes the sample documents of Skerry and samples.json, which describes
+// them. The layouts and labels are those that the starter model was trained on,
 // so that it can honestly read the routine ones; the companies are invented.
 // The same source always writes the same bytes: run it with
 //
@@ -102,12 +102,8 @@ func build() (files map[string][]byte, err error) {
 			return nil, err
 		}
 	}
-	for name, v := range map[string]any{"samples.json": list, "tables.json": tables()} {
-		if files[name], err = marshal(v); err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
+	files["samples.json"], err = marshal(list)
+	return files, err
 }
 
 // marshal writes JSON for people: indented, with < and & as they are.
