@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
-	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 )
@@ -155,38 +153,32 @@ func (v *view) decisionFields(d *mission.Decision) []DecisionField {
 	return fields
 }
 
+// settle hands the decision to the engine, which checks it against the run as
+// it stands. What a person can do about a conflict is told here.
 func (a *API) settle(ctx context.Context, in *settleIn) (*body[DecisionEntry], error) {
 	d, err := a.findDecision(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	b := &in.Body
-	if err := checkSettle(&d, b); err != nil {
+	if err := stale(&d, in.Body.Digest); err != nil {
 		return nil, err
 	}
-	r := DecideRequest{Run: d.Run, Decision: d.Decision, Outcome: b.Outcome, Reason: strings.TrimSpace(b.Reason), Digest: b.Digest, By: callerOf(ctx).who}
-	r.Role = a.Policies.Active().Can(r.By, policy.Settle, aboutDecision(&d)).Role
-	if len(b.Amendments) > 0 {
-		v, err := a.view(ctx, d.Run)
-		if err != nil {
-			return nil, err
-		}
-		if r.Amendments, err = v.amendments(&d, b.Amendments); err != nil {
-			return nil, err
-		}
+	r := DecideRequest{Run: d.Run, Decision: d.Decision, Outcome: in.Body.Outcome, Reason: strings.TrimSpace(in.Body.Reason), Digest: in.Body.Digest, By: callerOf(ctx).who}
+	for _, am := range in.Body.Amendments {
+		r.Amendments = append(r.Amendments, mission.Amendment{Step: am.Step, Field: am.Field, To: am.To})
 	}
-	if err := a.Engine.Decide(ctx, r); err != nil {
-		if errors.Is(err, mission.ErrConflict) {
-			if now, again := a.Decisions.Decision(ctx, in.ID); again == nil {
-				if settled := checkSettle(&now, b); settled != nil {
-					return nil, settled
-				}
-			}
-		}
-		return nil, err
+	decided := a.Engine.Decide(ctx, r)
+	if decided != nil && !errors.Is(decided, mission.ErrConflict) {
+		return nil, misfit(decided, "body.", "This decision cannot be settled like that.")
 	}
 	if d, err = a.findDecision(ctx, in.ID); err != nil {
 		return nil, err
+	}
+	if decided != nil {
+		if why := stale(&d, in.Body.Digest); why != nil {
+			return nil, why
+		}
+		return nil, decided
 	}
 	entries, err := a.entries(ctx, []mission.Decision{d})
 	if err != nil {
@@ -195,8 +187,8 @@ func (a *API) settle(ctx context.Context, in *settleIn) (*body[DecisionEntry], e
 	return &body[DecisionEntry]{entries[0]}, nil
 }
 
-// checkSettle says why b cannot settle d, or nil.
-func checkSettle(d *mission.Decision, b *SettleBody) error {
+// stale says why nobody who saw digest can settle d any more, or nil.
+func stale(d *mission.Decision, digest string) error {
 	switch {
 	case !d.Open():
 		who := d.Settled.By.Name
@@ -204,93 +196,10 @@ func checkSettle(d *mission.Decision, b *SettleBody) error {
 			who = "nobody in time"
 		}
 		return &Error{Status: http.StatusConflict, Code: "decision-settled",
-			Detail: fmt.Sprintf("This decision is settled already: %s by %s at %s. Nothing was changed.", d.Settled.Outcome, who, d.SettledAt.UTC().Format("2006-01-02 15:04 UTC"))}
-	case b.Digest != d.Digest:
+			Detail: fmt.Sprintf("This decision is settled already: %s by %s on %s. Nothing was changed.", d.Settled.Outcome, who, d.SettledAt.UTC().Format("2006-01-02 15:04 UTC"))}
+	case digest != d.Digest:
 		return &Error{Status: http.StatusConflict, Code: "decision-changed",
 			Detail: "What you were shown is not what this decision is about now. Load it again, look at it, and settle it then."}
-	case b.Outcome != mission.Approve && strings.TrimSpace(b.Reason) == "":
-		return invalid("body.reason", "say why: to %s needs a reason", b.Outcome)
-	case b.Outcome == mission.Amend && len(b.Amendments) == 0:
-		return invalid("body.amendments", "to amend needs at least one corrected field; to take the values as they are, approve")
-	case b.Outcome != mission.Amend && len(b.Amendments) > 0:
-		return invalid("body.amendments", "only amend takes corrections; to %s leaves the values as they are", b.Outcome)
 	}
 	return nil
-}
-
-// amendments checks corrections against what may be corrected, and brings them
-// into the form in which values are kept.
-func (v *view) amendments(d *mission.Decision, list []AmendmentBody) ([]mission.Amendment, error) {
-	seen := map[string]bool{}
-	var out []mission.Amendment
-	for i, am := range list {
-		at := fmt.Sprintf("body.amendments[%d]", i)
-		if !slices.Contains(d.Amend, am.Step) {
-			return nil, invalid(at+".step", "step %q may not be corrected in this decision; %s", am.Step, mayAmend(d.Amend))
-		}
-		fields := v.stepFields(am.Step)
-		specs := specs(v.step(am.Step))
-		s := slices.IndexFunc(specs, func(s spec) bool { return s.Name == am.Field })
-		f := slices.IndexFunc(fields, func(f RunField) bool { return f.Name == am.Field })
-		if s < 0 {
-			return nil, invalid(at+".field", "step %s has no field %q", am.Step, am.Field)
-		}
-		if seen[am.Step+"\x00"+am.Field] {
-			return nil, invalid(at, "field %s of step %s is corrected twice", am.Field, am.Step)
-		}
-		seen[am.Step+"\x00"+am.Field] = true
-		to, err := amended(specs[s].Field, am.To, at+".to")
-		if err != nil {
-			return nil, err
-		}
-		from := json.RawMessage("null")
-		if f >= 0 && len(fields[f].Value) > 0 {
-			from = fields[f].Value
-		}
-		out = append(out, mission.Amendment{Step: am.Step, Field: am.Field, From: from, To: to})
-	}
-	return out, nil
-}
-
-func mayAmend(steps []string) string {
-	if len(steps) == 0 {
-		return "nothing may"
-	}
-	return "what may is " + strings.Join(steps, ", ")
-}
-
-// amended checks that v is a value of field f.
-func amended(f llm.Field, v json.RawMessage, location string) (json.RawMessage, error) {
-	if len(v) == 0 || string(v) == "null" {
-		if !f.Nullable {
-			return nil, invalid(location, "field %s must have a value", f.Name)
-		}
-		return json.RawMessage("null"), nil
-	}
-	if f.Type != llm.TypeList {
-		return typedJSON(f.Type, f.Values, v, location)
-	}
-	var rows []map[string]json.RawMessage
-	if err := json.Unmarshal(v, &rows); err != nil {
-		return nil, invalid(location, "field %s is a list of objects", f.Name)
-	}
-	for i, row := range rows {
-		for _, name := range slices.Sorted(maps.Keys(row)) {
-			at := slices.IndexFunc(f.Of, func(o llm.Field) bool { return o.Name == name })
-			if at < 0 {
-				return nil, invalid(fmt.Sprintf("%s[%d]", location, i), "rows of %s have no field %q", f.Name, name)
-			}
-			cell, err := amended(f.Of[at], row[name], fmt.Sprintf("%s[%d].%s", location, i, name))
-			if err != nil {
-				return nil, err
-			}
-			row[name] = cell
-		}
-		for _, o := range f.Of {
-			if _, ok := row[o.Name]; !ok && !o.Nullable {
-				return nil, invalid(fmt.Sprintf("%s[%d]", location, i), "field %s is missing", o.Name)
-			}
-		}
-	}
-	return json.Marshal(rows)
 }

@@ -87,12 +87,14 @@ func classify(err error) *Error {
 	case errors.As(err, &shown):
 		return shown
 	case errors.As(err, &problems):
-		return &Error{Status: http.StatusUnprocessableEntity, Code: "mission-invalid", Findings: findings(problems),
+		return &Error{Status: http.StatusUnprocessableEntity, Code: "mission-invalid", Findings: Findings(problems),
 			Detail: "The mission has faults. Correct the lines that are named and send it again."}
 	case errors.As(err, &tooLarge):
 		return tooBig(tooLarge.Limit)
 	case errors.Is(err, mission.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Detail: "There is nothing with this name. It may have been removed, or the address has a slip in it."}
+	case errors.Is(err, mission.ErrForbidden):
+		return &Error{Status: http.StatusForbidden, Code: "not-allowed", Detail: "The active policy does not let you do this. Ask whoever administers this site for the role that it needs."}
 	case errors.Is(err, mission.ErrConflict):
 		return &Error{Status: http.StatusConflict, Code: "changed", Detail: "Somebody else was faster: this has changed meanwhile. Load it again, look at it, and repeat if it is still right."}
 	case errors.Is(err, context.Canceled):
@@ -118,7 +120,23 @@ func bytesInWords(n int64) string {
 	return strconv.FormatInt(n, 10) + " bytes"
 }
 
-func findings(problems []mission.Problem) []Finding {
+// misfit turns [mission.Problems] about a request into an error about the places
+// in it that are at fault; other errors stay as they are.
+func misfit(err error, prefix, what string) error {
+	var problems mission.Problems
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		return err
+	}
+	e := &Error{Status: http.StatusUnprocessableEntity, Detail: what}
+	for _, p := range problems {
+		e.Detail += " " + strings.TrimPrefix(p.Path+": ", ": ") + p.Message + "."
+		e.Findings = append(e.Findings, Finding{Message: p.Message, Location: prefix + p.Path})
+	}
+	return e
+}
+
+// Findings returns the problems of a mission file as the API tells them.
+func Findings(problems []mission.Problem) []Finding {
 	list := make([]Finding, 0, len(problems))
 	for _, p := range problems {
 		list = append(list, Finding{Message: p.Message, Line: p.Line, Column: p.Column, Path: p.Path})

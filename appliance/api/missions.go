@@ -87,7 +87,7 @@ func (a *API) validateMission(ctx context.Context, in *validateIn) (*body[Valida
 	if err != nil {
 		return nil, err
 	}
-	return &body[Validation]{Validation{Valid: len(problems) == 0, Problems: findings(problems)}}, nil
+	return &body[Validation]{Validation{Valid: len(problems) == 0, Problems: Findings(problems)}}, nil
 }
 
 // version returns the mission and the number of the version that in means; 0

@@ -13,18 +13,21 @@ import (
 
 // What the API needs of the rest of the appliance. Package appliance wires the
 // engine, the store and the model host to these. Errors that a person can meet
-// wrap [mission.ErrNotFound] or [mission.ErrConflict], are [mission.Problems],
+// wrap [mission.ErrNotFound], [mission.ErrConflict] or [mission.ErrForbidden], are [mission.Problems],
 // or are an [*Error]; every other error is answered with a reference only.
 
 // Engine starts runs, settles decisions and cancels.
 type Engine interface {
 	// Start makes a run durable and returns its id. A second start with the
-	// same non-empty key returns the run of the first.
+	// same non-empty key and the same input returns the run of the first; with
+	// other input it returns an error wrapping [mission.ErrConflict].
+	// Input that does not fit gives [mission.Problems].
 	Start(ctx context.Context, r StartRequest) (mission.RunID, error)
 
 	// Decide settles an open decision. It returns an error wrapping
 	// [mission.ErrConflict] if it is settled already or is about something
-	// else than the digest says.
+	// else than the digest says, and [mission.Problems] if the outcome, the
+	// reason or the amendments do not fit.
 	Decide(ctx context.Context, r DecideRequest) error
 
 	// Cancel ends a run that has not ended.
@@ -40,7 +43,8 @@ type StartRequest struct {
 	Key     string // idempotency key, unique to the caller; empty = none
 }
 
-// DecideRequest settles a decision. Role is the role that permitted it.
+// DecideRequest settles a decision. From of its amendments is filled in by the
+// engine.
 type DecideRequest struct {
 	Run        mission.RunID
 	Decision   string
@@ -49,7 +53,6 @@ type DecideRequest struct {
 	Digest     string
 	Amendments []mission.Amendment
 	By         policy.Principal
-	Role       string
 }
 
 // Runs reads runs.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -95,16 +94,15 @@ func (a *API) start(ctx context.Context, in *startIn) (*startOut, error) {
 	deadlines.SetReadDeadline(time.Time{})                        //nolint:errcheck // as above
 	deadlines.SetWriteDeadline(time.Now().Add(wait + answerTime)) //nolint:errcheck // as above
 	if in.Key != "" {
-		r.Key = c.who.ID + "\x1f" + in.Key // one caller's keys say nothing about another's
+		r.Key = c.who.ID + "/" + in.Key // one caller's keys say nothing about another's
 	}
 	id, err := a.Engine.Start(ctx, r)
-	if err != nil {
-		return nil, err
+	if errors.Is(err, mission.ErrConflict) && r.Key != "" {
+		return nil, &Error{Status: http.StatusConflict, Code: "key-reused", Err: err,
+			Detail: "This Idempotency-Key has started another run with other input. Use a new key for every new piece of work."}
 	}
-	if r.Key != "" {
-		if err := a.sameStart(ctx, id, &r); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, misfit(err, "", "The input does not fit the mission.")
 	}
 	if wait > 0 {
 		if err := a.await(ctx, id, wait); err != nil {
@@ -120,26 +118,6 @@ func (a *API) start(ctx context.Context, in *startIn) (*startOut, error) {
 		status = http.StatusOK
 	}
 	return &startOut{Status: status, Location: prefix + "/runs/" + string(id), Body: s}, nil
-}
-
-// sameStart refuses a key that was used to start something else.
-func (a *API) sameStart(ctx context.Context, id mission.RunID, r *StartRequest) error {
-	first, err := a.Runs.Observations(ctx, id, 0, 1)
-	if err != nil {
-		return err
-	}
-	if len(first) == 1 && first[0].Created != nil && (first[0].Created.Mission != r.Mission || !maps.EqualFunc(first[0].Created.Input, r.Input, sameInput)) {
-		return &Error{Status: http.StatusUnprocessableEntity, Code: "key-reused",
-			Detail: "This Idempotency-Key has started run " + string(id) + " with other input. Use a new key for every new piece of work."}
-	}
-	return nil
-}
-
-func sameInput(a, b mission.InputValue) bool {
-	if a.Document != nil && b.Document != nil {
-		return a.Document.SHA256 == b.Document.SHA256
-	}
-	return a.Document == b.Document && string(a.JSON) == string(b.JSON)
 }
 
 // await returns when the run has ended, when a decision of it is open, or when
