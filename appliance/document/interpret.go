@@ -61,6 +61,7 @@ func (in *interpreter) run(content []byte, resources pdf.Value, ctm matrix, dept
 	in.state = state{ctm: ctm, scale: 1}
 	in.stack = nil
 	in.tm, in.line = identity, identity
+	fonts := map[pdfName]*font{} // programs name a font before every string; each look-up parses it anew
 	s := &scanner{b: content}
 	for {
 		op, args, ok := s.next()
@@ -72,9 +73,13 @@ func (in *interpreter) run(content []byte, resources pdf.Value, ctm matrix, dept
 			continue
 		}
 		if op == "Tf" && len(args) == 2 {
-			if name, ok := args[0].(pdfName); ok {
-				in.font = in.p.font(resources.Key("Font").Key(string(name)))
+			name, _ := args[0].(pdfName)
+			f, known := fonts[name]
+			if !known {
+				f = in.p.font(resources.Key("Font").Key(string(name)))
+				fonts[name] = f
 			}
+			in.font = f
 			in.size = number(args, 1)
 			continue
 		}

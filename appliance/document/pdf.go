@@ -20,7 +20,8 @@ const (
 	maxFormDepth   = 8         // form XObjects inside each other
 	maxTreeDepth   = 32        // page tree nodes inside each other
 	maxTreeNodes   = 10_000
-	readFactor     = 100 // bytes that the parser may read for every byte of the file
+	maxReadBytes   = 128 << 20 // that the parser may read from the file, each byte as often as it is read
+	readBlock      = 4096      // bytes that the smallest read counts for
 )
 
 // readPDF returns the text of each page. It is all or nothing: a document of
@@ -61,7 +62,7 @@ func openPDF(data []byte) (*pdf.Reader, error) {
 	if hugeNumber.Match(data) {
 		return nil, &Error{Reason: Damaged, Err: errors.New("an object number is out of range")}
 	}
-	budget := &budgetReader{r: bytes.NewReader(data), left: int64(len(data))*readFactor + 1<<20}
+	budget := &budgetReader{r: bytes.NewReader(data), left: maxReadBytes}
 	r, err := pdf.NewReader(budget, int64(len(data)))
 	switch {
 	case err == nil:
@@ -99,7 +100,7 @@ func (b *budgetReader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.r.ReadAt(p, off)
-	if b.left -= int64(n) + 1; b.left < 0 {
+	if b.left -= max(int64(n), readBlock); b.left < 0 {
 		panic(errBudget)
 	}
 	return n, err

@@ -146,6 +146,30 @@ func TestPDFReadsFormsAndRotatedPages(t *testing.T) {
 	}
 }
 
+// TestPDFWithManySmallPieces: programs write fonts and positions before every
+// word, which must not look like a parser going round in circles.
+func TestPDFWithManySmallPieces(t *testing.T) {
+	var content strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&content, "BT /F1 10 Tf %d %d Td (w) Tj ET\n", 50+i%40*12, 800-i/40*12)
+	}
+	doc := readString(t, rawPDF(content.String(), "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"))
+	if n := strings.Count(doc.Text, "w"); n != 20_000 {
+		t.Errorf("%d words", n)
+	}
+}
+
+// TestPDFThatGoesRoundInCircles: cross-reference tables that point at each
+// other end in an error.
+func TestPDFThatGoesRoundInCircles(t *testing.T) {
+	data := rawPDF("", "<< >>")
+	i := bytes.LastIndex(data, []byte("xref\n0"))
+	data = bytes.Replace(data, []byte("/Root 1 0 R"), fmt.Appendf(nil, "/Root 1 0 R /Prev %d", i), 1)
+	if _, err := Read("a.pdf", data, Limits{}); ReasonOf(err) != Damaged {
+		t.Errorf("got %v, want reason %q", err, Damaged)
+	}
+}
+
 // stream writes the body of a stream object.
 func stream(s string) string {
 	return fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(s), s)
