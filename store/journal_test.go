@@ -1,48 +1,23 @@
-package store_test
+package store
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"reflect"
 	"testing"
-	"time"
 
 	"skerry/appliance/mission"
-	"skerry/store"
 	"skerry/store/storetest"
 )
 
-var ctx = context.Background()
-
-// open opens a store that is closed when the test ends.
-func open(t testing.TB, dir string, o store.Options) *store.DB {
-	t.Helper()
-	db, err := store.Open(dir, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
-}
-
-func appendTo(t testing.TB, db *store.DB, r *storetest.Run) {
-	t.Helper()
-	run, expected, s, obs := r.Take()
-	if err := db.Append(ctx, run, expected, s, obs...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAppendedObservationsAreLoadedUnchangedAfterReopen(t *testing.T) {
 	dir := t.TempDir()
-	db := open(t, dir, store.Options{})
+	db := openStore(t, dir, Options{})
 	r := storetest.New(1, storetest.Epoch, "invoice", "k1")
 	appendTo(t, db, r)
 	appendTo(t, db, r.Read("").Classified("restricted").Queued("pay", "d1", "payments"))
 	appendTo(t, db, r.Decided("d1", mission.Approve).Verdict("approved"))
 	db.Close()
-	db = open(t, dir, store.Options{})
+	db = openStore(t, dir, Options{})
 	got, err := db.Load(ctx, r.ID())
 	if err != nil {
 		t.Fatal(err)
@@ -66,17 +41,8 @@ func TestAppendedObservationsAreLoadedUnchangedAfterReopen(t *testing.T) {
 	}
 }
 
-func asJSON(t testing.TB, v any) string {
-	t.Helper()
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 func TestRefusedAppendsSayWhyAndWriteNothing(t *testing.T) {
-	db := open(t, t.TempDir(), store.Options{})
+	db := newStore(t)
 	first := storetest.New(1, storetest.Epoch, "invoice", "k1")
 	appendTo(t, db, first)
 	again := storetest.New(1, storetest.Epoch, "invoice", "")
@@ -101,7 +67,7 @@ func TestRefusedAppendsSayWhyAndWriteNothing(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", c.about, err, c.want)
 		}
 	}
-	var key *store.KeyError
+	var key *KeyError
 	run, expected, s, obs := storetest.New(4, storetest.Epoch, "invoice", "k1").Take()
 	if err := db.Append(ctx, run, expected, s, obs...); !errors.As(err, &key) || key.Run != first.ID() {
 		t.Errorf("taken key names run %v: %v", key, err)
@@ -112,13 +78,11 @@ func TestRefusedAppendsSayWhyAndWriteNothing(t *testing.T) {
 }
 
 func TestWatchYieldsTheJournalThenWhatIsAppended(t *testing.T) {
-	db := open(t, t.TempDir(), store.Options{})
+	db := newStore(t)
 	r := storetest.New(1, storetest.Epoch, "invoice", "")
 	appendTo(t, db, r.Read("").Classified("internal"))
-	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	var seen []uint64
-	for o, err := range db.Watch(wait, r.ID(), 1) {
+	for o, err := range db.Watch(soon(t), r.ID(), 1) {
 		if err != nil {
 			t.Fatal(err)
 		}

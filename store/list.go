@@ -79,9 +79,13 @@ func (db *DB) Runs(ctx context.Context, f Filter) ([]mission.Summary, string, er
 			if !ok || bytes.Compare(run[:], from[:]) < 0 {
 				return nil
 			}
-			held, err := t.holds(run, text)
-			if err != nil {
-				return err
+			held := true
+			if text != "" {
+				v, err := t.db.open(bucketText, run[:], walkers[len(walkers)-1].value)
+				if err != nil {
+					return err
+				}
+				held = bytes.Contains(v, []byte(text))
 			}
 			if held {
 				if len(page) == limit {
@@ -142,25 +146,18 @@ func (f *Filter) bounds() (from, to runKey, err error) {
 	return from, to, nil
 }
 
-// holds reports whether text, in lower case, is found in the run.
-func (t *tx) holds(run runKey, text string) (bool, error) {
-	if text == "" {
-		return true, nil
-	}
-	v, err := t.get(bucketText, run[:])
-	return bytes.Contains(v, []byte(text)), err
-}
-
 // walker goes down the ids of runs that share a term.
 type walker struct {
 	cursor *bolt.Cursor
 	prefix []byte
 	key    []byte // where the cursor stands; nil = before its first step, or past the last
+	value  []byte
 	begun  bool
 }
 
-// walkers returns one walker per term, the rarest first, and one over all runs
-// if there is no term. It returns nil if some term has no run at all.
+// walkers returns one walker per term, the rarest first, and last one over the
+// search texts or, if there is neither term nor text, over all runs. It returns
+// nil if some term has no run at all.
 func (t *tx) walkers(f *Filter) ([]*walker, error) {
 	type counted struct {
 		term
@@ -177,9 +174,6 @@ func (t *tx) walkers(f *Filter) ([]*walker, error) {
 		}
 		all = append(all, counted{m, n})
 	}
-	if len(all) == 0 {
-		return []*walker{{cursor: t.bucket(bucketRuns).Cursor()}}, nil
-	}
 	slices.SortStableFunc(all, func(a, b counted) int {
 		switch {
 		case a.n < b.n:
@@ -192,6 +186,12 @@ func (t *tx) walkers(f *Filter) ([]*walker, error) {
 	walkers := make([]*walker, len(all))
 	for i, m := range all {
 		walkers[i] = &walker{cursor: t.bucket(bucketIndex).Cursor(), prefix: indexPrefix(m.dimension, m.name)}
+	}
+	switch {
+	case f.Text != "":
+		walkers = append(walkers, &walker{cursor: t.bucket(bucketText).Cursor()})
+	case len(all) == 0:
+		walkers = append(walkers, &walker{cursor: t.bucket(bucketRuns).Cursor()})
 	}
 	return walkers, nil
 }
@@ -210,7 +210,7 @@ func (w *walker) to(at runKey) (runKey, bool) {
 			if !w.above(at) {
 				return w.run()
 			}
-			w.key, _ = w.cursor.Prev()
+			w.key, w.value = w.cursor.Prev()
 		}
 		if w.above(at) {
 			w.seek(at)
@@ -226,12 +226,12 @@ func (w *walker) above(at runKey) bool {
 
 func (w *walker) seek(at runKey) {
 	target := append(bytes.Clone(w.prefix), at[:]...)
-	w.key, _ = w.cursor.Seek(target)
+	w.key, w.value = w.cursor.Seek(target)
 	switch {
 	case w.key == nil:
-		w.key, _ = w.cursor.Last()
+		w.key, w.value = w.cursor.Last()
 	case !bytes.Equal(w.key, target):
-		w.key, _ = w.cursor.Prev()
+		w.key, w.value = w.cursor.Prev()
 	}
 }
 

@@ -36,21 +36,16 @@ func ID(at time.Time, n uint64) mission.RunID {
 type Run struct {
 	Fold *mission.Run
 	All  []mission.Observation
-	new  int // observations that Take has not handed out
+	Doc  []byte // content of its document
+	new  int    // observations that Take has not handed out
 	now  time.Time
 }
 
-// Document is the content of the document that the run built with n is about.
-// Whoever checks blobs puts it before the run is appended.
-func Document(n uint64) []byte {
-	return fmt.Appendf(nil, "Invoice %05d\nNordwind Handels GmbH\nnet 1180.00, tax 224.20, total 1404.20\n", n)
-}
-
 // New begins a run of mission name at time at: a start by a person, with one
-// document, and an idempotency key unless key is empty.
+// document, and an idempotency key unless key is empty. Whoever checks blobs puts Doc before.
 func New(n uint64, at time.Time, name, key string) *Run {
-	r := &Run{Fold: &mission.Run{}, now: at.UTC()}
-	doc := Document(n)
+	doc := fmt.Appendf(nil, "Invoice %05d\nNordwind Handels GmbH\nnet 1180.00, tax 224.20, total 1404.20\n", n)
+	r := &Run{Fold: &mission.Run{}, Doc: doc, now: at.UTC()}
 	digest := sha256.Sum256(doc)
 	r.Add(mission.Observation{Kind: mission.KindCreated, Created: &mission.CreatedData{
 		Run: ID(at, n), Mission: name, Version: 1, MissionDigest: hex.EncodeToString(digest[:]), PolicyVersion: 3,
