@@ -93,7 +93,6 @@ func Start(ctx context.Context, s Spec) (*Child, error) {
 // already is waited for. ctx bounds the waiting, not the life of the process.
 func (c *Child) Start(ctx context.Context) error {
 	c.admin.Lock()
-	defer c.admin.Unlock()
 	c.mu.Lock()
 	if p := c.state.Phase; p == Stopped || p == Failed {
 		c.halt()
@@ -104,6 +103,7 @@ func (c *Child) Start(ctx context.Context) error {
 		go c.supervise(life, c.done)
 	}
 	c.mu.Unlock()
+	c.admin.Unlock() // a model that loads slowly can be stopped meanwhile
 	for {
 		c.mu.Lock()
 		s, next := c.state, c.changed
@@ -262,7 +262,7 @@ func (c *Child) watch(life context.Context, i *instance) error {
 		case <-tick.C:
 			err := i.healthy(life, c.spec.HealthWait)
 			if life.Err() == nil && llm.KindOf(err) == llm.Timeout {
-				return fmt.Errorf("it hangs: no answer for %v", c.spec.HealthWait)
+				return fmt.Errorf("it hangs: %w", err)
 			}
 		}
 	}

@@ -88,7 +88,7 @@ func launch(ctx context.Context, s Spec, dir string) (*instance, error) {
 	}
 	i.close()
 	how, unusable, byItself := i.process.how()
-	switch last := i.process.stderr.lastLine(); {
+	switch last := i.process.stderr.why(); {
 	case unusable:
 		return nil, &unusableError{how}
 	case byItself:

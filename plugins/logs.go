@@ -2,10 +2,12 @@ package plugins
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,7 +29,8 @@ type lineLog struct {
 	tokens  float64
 	at      time.Time
 	dropped int
-	last    string // line that says why a child ended
+	last    string // newest line
+	cause   string // first line that looks like the cause of a crash
 }
 
 func newLineLog(log *slog.Logger, stream string) *lineLog {
@@ -63,6 +66,9 @@ func (l *lineLog) line(s string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = s
+	if l.cause == "" && (strings.HasPrefix(s, "panic: ") || strings.HasPrefix(s, "fatal error: ") || strings.HasPrefix(s, "SIG") || strings.Contains(s, "GGML_ASSERT")) {
+		l.cause = s
+	}
 	now := time.Now()
 	l.tokens = min(logBurst, l.tokens+now.Sub(l.at).Seconds()*logPerSecond)
 	l.at = now
@@ -89,9 +95,10 @@ func (l *lineLog) report() {
 	}
 }
 
-// lastLine returns the newest line, dropped ones included.
-func (l *lineLog) lastLine() string {
+// why returns the line that says most about the end of the child: what crashed
+// it, or else its last word, dropped ones included; "" if it said nothing.
+func (l *lineLog) why() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.last
+	return cmp.Or(l.cause, l.last)
 }

@@ -248,7 +248,7 @@ func (p *process) how() (reason string, unusable, byItself bool) {
 	ws, _ := state.Sys().(syscall.WaitStatus)
 	byItself = !killed || !ws.Signaled() || ws.Signal() != syscall.SIGKILL
 	reason = state.String()
-	if last := p.stderr.lastLine(); last != "" && state.ExitCode() > 0 {
+	if last := p.stderr.why(); last != "" && state.ExitCode() > 0 {
 		reason = last
 	}
 	return reason, state.ExitCode() == exitUnusable, byItself
@@ -300,7 +300,7 @@ func (p *process) Name() string { return p.spec.Name }
 func (p *process) ID() string { return strconv.Itoa(p.pid()) }
 
 // Diagnose implements runner.Runner.
-func (p *process) Diagnose(context.Context) string { return p.stderr.lastLine() }
+func (p *process) Diagnose(context.Context) string { return p.stderr.why() }
 
 func (p *process) pid() int {
 	p.mu.Lock()

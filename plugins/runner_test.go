@@ -3,6 +3,7 @@ package plugins
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -247,6 +248,23 @@ func TestRunnerRefusesFiles(t *testing.T) {
 				t.Errorf("got %v, state %+v; want failed because %q", err, c.State(), row.want)
 			}
 		})
+	}
+}
+
+// TestRunnerAborts: where the engine's C code aborts on a file whose numbers do
+// not fit together, that costs the process and the reason says where.
+func TestRunnerAborts(t *testing.T) {
+	whole, err := os.ReadFile(starterPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const key = "qwen3.attention.head_count"
+	binary.LittleEndian.PutUint32(whole[bytes.Index(whole, []byte(key))+len(key)+4:], 3)
+	s := runnerSpec(t)
+	s.Files = []Inherit{{Flag: "model", Bytes: whole}}
+	_, err = Start(t.Context(), s)
+	if kind(err) != llm.Unavailable || !strings.Contains(err.Error(), "GGML_ASSERT") {
+		t.Errorf("got %v; want unavailable, with the assertion that failed", err)
 	}
 }
 

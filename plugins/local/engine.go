@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync/atomic"
+	"time"
 
 	"github.com/ollama/ollama/kvcache"
 	"github.com/ollama/ollama/ml"
@@ -29,6 +31,8 @@ type engine struct {
 	context int // most tokens in the sequence
 	vocab   int // logits per position
 	at      int // tokens in the cache
+
+	busy atomic.Int64 // when the forward pass that runs now began, Unix nanoseconds; 0 = none runs
 }
 
 // loadEngine reads the weights. path has passed gguf.Check.
@@ -98,6 +102,13 @@ func (e *engine) prefill(ctx context.Context, ids []int32) ([]float32, error) {
 	return logits, nil
 }
 
+// stuck reports whether one forward pass has taken longer than any should:
+// the engine hangs, or the machine is far too small for the model.
+func (e *engine) stuck() bool {
+	began := e.busy.Load()
+	return began != 0 && time.Since(time.Unix(0, began)) > 2*time.Minute
+}
+
 // forward appends ids to the sequence and returns the logits after the last.
 func (e *engine) forward(ids []int32) ([]float32, error) {
 	if e.at+len(ids) > e.context {
@@ -105,6 +116,8 @@ func (e *engine) forward(ids []int32) ([]float32, error) {
 	}
 	ctx := e.model.Backend().NewContext()
 	defer ctx.Close()
+	e.busy.Store(time.Now().UnixNano())
+	defer e.busy.Store(0)
 	b := input.Batch{
 		Inputs:    ctx.Input().FromInts(ids, len(ids)),
 		Outputs:   ctx.Input().FromInts([]int32{int32(len(ids) - 1)}, 1),

@@ -63,6 +63,10 @@ func main() {
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 
+	// Where the engine's C code gives up, it would call a debugger on itself.
+	if err := os.Setenv("GGML_NO_BACKTRACE", "1"); err != nil {
+		sdk.Unusable("%v", err)
+	}
 	p, err := open(s)
 	if err != nil {
 		sdk.Unusable("%v", err)

@@ -37,8 +37,14 @@ func (p *provider) Describe(context.Context) (llm.Description, error) {
 
 func (p *provider) Models(context.Context) ([]llm.Model, error) { return []llm.Model{p.card}, nil }
 
-// Health does not enter the queue: a busy model is a healthy one.
-func (p *provider) Health(context.Context) error { return nil }
+// Health does not enter the queue: a busy model is a healthy one, until one
+// step of it takes minutes. The kind timeout makes the host start it again.
+func (p *provider) Health(context.Context) error {
+	if p.engine.stuck() {
+		return &llm.Error{Kind: llm.Timeout, Message: "one step of the model takes more than two minutes"}
+	}
+	return nil
+}
 
 func (p *provider) Tokenize(_ context.Context, model llm.ModelID, text string) ([]int32, error) {
 	if err := p.mine(model); err != nil {

@@ -1,0 +1,93 @@
+//go:build cgo && !race
+
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"skerry/appliance/llm"
+	"skerry/appliance/llm/llmtest"
+)
+
+func starter(t *testing.T) *provider {
+	t.Helper()
+	p, err := open(settings{model: "../../embed/starter/starter-extract.q8_0.gguf", threads: 1, batch: 128, queue: 8, card: `{"id":"starter"}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.engine.model.Backend().Close)
+	return p
+}
+
+// TestPromptsAreEncodedAsInTraining: a conversation without control tokens in
+// its text gets the tokens that the tokenizer of the model gives the whole
+// written prompt, because that is what the model has learnt.
+func TestPromptsAreEncodedAsInTraining(t *testing.T) {
+	p := starter(t)
+	for _, doc := range []string{"", "Rechnung Nr. 17.\n\nNetto: 1.234,56 €", "two\n\n\nlines ", "emoji 😀 and\ttabs", strings.Repeat("x", 300)} {
+		r := llmtest.ExtractRequest()
+		r.Messages[1].Parts[0].Text = doc
+		spans, err := p.dialect.Render(r.Messages, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var whole strings.Builder
+		for _, s := range spans {
+			whole.WriteString(s.Text)
+		}
+		got, err := p.words.encode(spans)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := p.words.full.Encode(whole.String(), true)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q:\n got %v\nwant %v, %v", doc, got, want, err)
+		}
+	}
+}
+
+// TestTokensSpellTheText: decoding gives back what was encoded.
+func TestTokensSpellTheText(t *testing.T) {
+	p := starter(t)
+	for _, text := range []string{"plain", " Größe: 1.234,56 €\n", "😀<|im_end|>\u200b", strings.Repeat("Straße ", 40)} {
+		ids, err := p.words.text(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b []byte
+		for _, id := range ids {
+			piece, err := p.words.bytes(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b = append(b, piece...)
+		}
+		if string(b) != text {
+			t.Errorf("got %q, want %q", b, text)
+		}
+	}
+}
+
+// TestLogitsDoNotDependOnWhatRanBefore: how a long prompt is cut into passes is
+// fixed, so equal calls give equal logits to the last bit, whatever ran before.
+func TestLogitsDoNotDependOnWhatRanBefore(t *testing.T) {
+	p := starter(t)
+	ids, err := p.words.text(strings.Repeat("Invoice 17 of 4 May, net 12.50. ", 30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := p.engine.prefill(t.Context(), ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first = slices.Clone(first)
+	if _, err := p.Generate(t.Context(), func() llm.Request { r := llmtest.ExtractRequest(); r.Model = "starter"; return r }(), nil); err != nil {
+		t.Fatal(err)
+	}
+	again, err := p.engine.prefill(t.Context(), ids)
+	if err != nil || !slices.Equal(first, again) {
+		t.Errorf("the logits differ, %v", err)
+	}
+}
