@@ -1,0 +1,64 @@
+import { Link } from "react-router";
+import type { RunDetail } from "../api/client.ts";
+import { useI18n } from "../i18n/provider.tsx";
+import { Message } from "../ui/message.tsx";
+import { verdictLook } from "./badges.tsx";
+import { Confidence } from "./confidence.tsx";
+import css from "./run.module.css";
+import { Rejections } from "./rail-details.tsx";
+
+/** How the run stands, in one banner: its verdict, or what it waits for. */
+export function RunBanner({ detail }: { detail: RunDetail }) {
+  const { t, word } = useI18n();
+  const { run, summary } = detail;
+  if (run.verdict) {
+    const look = verdictLook(run.verdict.is);
+    return (
+      <Message
+        tone={look.tone}
+        icon={look.icon}
+        role="status"
+        title={t("verdict.is", { verdict: word("verdict", run.verdict.is) })}
+      >
+        <p>{run.verdict.reason}</p>
+        <p className={css["bannerMeta"]}>
+          {run.verdict.confidence !== null && <Confidence value={run.verdict.confidence} />}
+          {run.verdict.cites.length > 0 && (
+            <span>
+              {t("detail.cites")}{" "}
+              {run.verdict.cites.map((c) => (
+                <a key={c} href={`#o${String(c)}`} className={css["cite"]}>
+                  {c}
+                </a>
+              ))}
+            </span>
+          )}
+        </p>
+      </Message>
+    );
+  }
+  if (summary.state !== "parked") return null;
+  const parked = Object.values(run.steps).flatMap((s) => (s.parked ? [s] : []));
+  return (
+    <Message
+      tone="special"
+      icon="pause"
+      role="status"
+      title={t("parked.title")}
+      actions={<Link to="/models">{t("parked.models")}</Link>}
+    >
+      {parked.map((s) => (
+        <div key={s.path}>
+          <p>
+            <strong>{s.path}</strong>: {s.parked?.why}
+          </p>
+          <details>
+            <summary>{t("parked.rejected", { count: s.parked?.rejected.length ?? 0 })}</summary>
+            <Rejections rejected={s.parked?.rejected ?? []} />
+          </details>
+        </div>
+      ))}
+      <p>{t("parked.resumes")}</p>
+    </Message>
+  );
+}
