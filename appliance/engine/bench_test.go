@@ -1,0 +1,167 @@
+package engine_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"skerry/appliance/mission"
+)
+
+// BenchmarkRuns drives routine invoices from start to verdict on an instant
+// model, durable at every step.
+func BenchmarkRuns(b *testing.B) {
+	w := newWorld(b, nil)
+	w.config.Log = nil
+	w.start()
+	r := w.request(invoice{}.String())
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 256)
+	ids := make(chan mission.RunID, 256)
+	wg.Go(func() {
+		for id := range ids {
+			w.until(id, kind(mission.KindVerdict))
+			<-slots
+		}
+	})
+	n := 0
+	for b.Loop() {
+		slots <- struct{}{}
+		id, err := w.engine.Start(context.Background(), r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ids <- id
+		n++
+	}
+	close(ids)
+	wg.Wait()
+	b.StopTimer()
+	counts, err := w.db.Counts(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "runs/s")
+	b.ReportMetric(float64(counts.Observations)/b.Elapsed().Seconds(), "obs/s")
+}
+
+// open is the number of runs of BenchmarkRecovery.
+var openRuns = flag.Int("open", 10_000, "open runs in BenchmarkRecovery")
+
+// BenchmarkRecovery measures how long an engine takes until it has looked at
+// every one of many open runs that wait for people, and what they cost in
+// memory while they rest.
+func BenchmarkRecovery(b *testing.B) {
+	w := newWorld(b, nil)
+	w.config.Log = nil
+	w.config.MaxActive = 256
+	w.start()
+	r := w.request(invoice{net: "10000.00", tax: "1900.00", total: "11900.00"}.String())
+	began := time.Now()
+	var wg sync.WaitGroup
+	work := make(chan int)
+	for range 64 {
+		wg.Go(func() {
+			for range work {
+				if _, err := w.engine.Start(context.Background(), r); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for i := range *openRuns {
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	w.settled(b, *openRuns)
+	b.Logf("%d runs to their decision in %s", *openRuns, time.Since(began).Round(time.Millisecond))
+	for b.Loop() {
+		b.StopTimer()
+		w.stop()
+		runtime.GC()
+		b.StartTimer()
+		w.start()
+		w.settled(b, *openRuns)
+	}
+	b.StopTimer()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "heap-MB")
+	b.ReportMetric(rssMB(b), "rss-MB")
+	b.ReportMetric(float64(runtime.NumGoroutine()), "goroutines")
+}
+
+// settled waits until n runs rest and nothing else goes on.
+func (w *world) settled(b *testing.B, n int) {
+	for until := time.Now().Add(5 * time.Minute); ; time.Sleep(time.Millisecond) {
+		if s := w.engine.Stats(); s.Active == 0 && s.Queued == 0 && s.Resting == n {
+			return
+		} else if time.Now().After(until) {
+			b.Fatalf("%+v", s)
+		}
+	}
+}
+
+// BenchmarkMemory reports what 10,000 runs leave behind in memory.
+func BenchmarkMemory(b *testing.B) {
+	w := newWorld(b, nil)
+	w.config.Log = nil
+	w.start()
+	r := w.request(invoice{}.String())
+	var wg sync.WaitGroup
+	for b.Loop() {
+		work := make(chan int)
+		for range 64 {
+			wg.Go(func() {
+				for range work {
+					id, err := w.engine.Start(context.Background(), r)
+					if err != nil {
+						b.Error(err)
+						continue
+					}
+					w.until(id, kind(mission.KindVerdict))
+				}
+			})
+		}
+		for i := range 10_000 {
+			work <- i
+		}
+		close(work)
+		wg.Wait()
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "heap-MB")
+	b.ReportMetric(rssMB(b), "rss-MB")
+	b.ReportMetric(10_000*float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+}
+
+// rssMB returns the anonymous resident memory of the process: pages of the
+// memory-mapped database are the kernel's to take back.
+func rssMB(b *testing.B) float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			kb, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				b.Fatal(err)
+			}
+			return float64(kb) / 1024
+		}
+	}
+	b.Fatal("no RssAnon")
+	return 0
+}
