@@ -275,6 +275,7 @@ type StartedData struct {
 	Mission string                `json:"mission"`
 	Version int                   `json:"version"`
 	Input   map[string]InputValue `json:"input"`
+	Step    string                `json:"-"` // path of the step that starts it, in [Next] only; the observation names it itself
 }
 
 // ReturnedData is the end of a child run.
@@ -299,8 +300,19 @@ type SettledData struct {
 type VerdictData struct {
 	Is         string            `json:"is"`
 	Reason     string            `json:"reason"`
-	Code       string            `json:"code,omitempty"` // platform verdicts: "unreadable", "cancelled", "broken-step" …
-	Confidence llm.Confidence    `json:"confidence"`     // least among the attempts that count
-	Cites      []uint64          `json:"cites"`          // observations that it rests on
-	By         *policy.Principal `json:"by,omitempty"`   // who cancelled
+	Because    Text              `json:"because,omitempty"` // the reason by language, where the mission gives it so
+	Code       string            `json:"code,omitempty"`    // platform verdicts: "unreadable", "cancelled", "broken-step" …
+	Confidence llm.Confidence    `json:"confidence"`        // least among the attempts that count
+	Cites      []uint64          `json:"cites"`             // observations that it rests on
+	By         *policy.Principal `json:"by,omitempty"`      // who cancelled
+}
+
+// known reports whether the kind is one of the journal's.
+func (o *Observation) known() bool {
+	switch o.Kind {
+	case KindCreated, KindRead, KindClassified, KindRouted, KindParked, KindResumed, KindGenerated, KindFailed, KindChecked, KindEscalated,
+		KindQueued, KindDecided, KindBranched, KindOpened, KindStarted, KindReturned, KindSettled, KindVerdict:
+		return true
+	}
+	return false
 }
