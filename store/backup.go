@@ -248,6 +248,9 @@ func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Man
 			e, err = extractFile(ctx, t, dir, h.Name)
 			got = append(got, e)
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w: the backup is cut short in %s", ErrDamaged, h.Name)
+		}
 		if err != nil {
 			return nil, m, err
 		}
@@ -290,9 +293,6 @@ func extractFile(ctx context.Context, r io.Reader, dir, name string) (ManifestEn
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(f, sum), &contextReader{ctx, r})
 	if err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w: the backup is cut short in %s", ErrDamaged, name)
-		}
 		return ManifestEntry{}, err
 	}
 	if err := f.Sync(); err != nil {
