@@ -1,4 +1,4 @@
-package api
+package api_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // TestOpenAPI: openapi.json is what the Go types say, so that the types of the
 // UI, which are generated from it, cannot drift. -update rewrites it.
 func TestOpenAPI(t *testing.T) {
-	raw, err := json.Marshal(New(Config{}).huma.OpenAPI())
+	raw, err := newSite(t).api.OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
