@@ -16,9 +16,9 @@ import (
 
 // Bounds of one expression. The cost limit is in units of cel-go, of which a
 // comparison needs one and a character that is looked at a tenth: enough for a
-// few passes over the longest document, and over in about a second.
+// few passes over a document of ten million characters, and over in a second or two.
 const (
-	maxCost  = 20_000_000
+	maxCost  = 3_000_000
 	maxNodes = 2_000
 	maxDepth = 64
 )

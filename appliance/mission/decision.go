@@ -8,8 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
-	"skerry/appliance/llm"
 	"skerry/appliance/policy"
 )
 
@@ -60,9 +60,18 @@ func (s *scheduler) decide(n *node, idx []int, st *StepState, env *scope) {
 	default:
 		s.conclude(Observation{Kind: KindDecided, Step: st.Path, Decided: &DecidedData{
 			Decision: d.Decision, Outcome: Expire, Then: d.Then, By: platform, Digest: d.Digest,
-			Reason: fmt.Sprintf("nobody decided within %s", n.Decide.Expires.After),
+			Reason: "nobody decided within " + span(n.Decide.Expires.After),
 		}})
 	}
+}
+
+// span writes a duration as authors do: 72h, not 72h0m0s.
+func span(d time.Duration) string {
+	s := strings.TrimSuffix(d.String(), "0s")
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // queue opens a decision. Its id follows from the run, the step and what is
@@ -111,86 +120,6 @@ func decideOutput(d *DecidedData, by string) json.RawMessage {
 		}
 	}
 	return jsonOf(out)
-}
-
-// CheckAmendments reports whether corrections may be made with decision d: the
-// step may be amended there, has the field, and the value is of its type. The
-// error says what to write instead.
-func (p *Plan) CheckAmendments(d *Decision, amendments []Amendment) error {
-	for _, a := range amendments {
-		if !slices.Contains(d.Amend, a.Step) {
-			return fmt.Errorf("step %q cannot be corrected here; %s can", a.Step, strings.Join(d.Amend, ", "))
-		}
-		n := p.nodes[idOf(a.Step)]
-		if n == nil || !slices.Contains(n.fieldNames(), a.Field) {
-			return fmt.Errorf("step %q has no field %q", a.Step, a.Field)
-		}
-		if err := n.fits(a.Field, a.To); err != nil {
-			return fmt.Errorf("%s.%s: %w", a.Step, a.Field, err)
-		}
-	}
-	return nil
-}
-
-// fits reports whether raw is a value of the field.
-func (n *node) fits(name string, raw json.RawMessage) error {
-	if !json.Valid(raw) {
-		return fmt.Errorf("is no JSON value")
-	}
-	null := string(raw) == "null"
-	switch {
-	case n.Classify != nil:
-		var label string
-		if json.Unmarshal(raw, &label) != nil || !slices.ContainsFunc(n.Classify.Into, func(l llm.Label) bool { return l.Name == label }) {
-			return fmt.Errorf("%s is none of the labels", clip(string(raw), 40))
-		}
-	case n.Extract != nil:
-		for _, f := range n.Extract.Fields {
-			if f.Name == name {
-				return fieldFits(f, raw)
-			}
-		}
-	case null:
-		return fmt.Errorf("must not be empty")
-	}
-	return nil
-}
-
-func fieldFits(f llm.Field, raw json.RawMessage) error {
-	if string(raw) == "null" {
-		if f.Nullable {
-			return nil
-		}
-		return fmt.Errorf("must not be empty")
-	}
-	switch f.Type {
-	case llm.TypeList:
-		var elems []map[string]json.RawMessage
-		if json.Unmarshal(raw, &elems) != nil {
-			return fmt.Errorf("must be a list of objects")
-		}
-		for i, e := range elems {
-			for _, of := range f.Of {
-				v, ok := e[of.Name]
-				if !ok {
-					v = json.RawMessage("null")
-				}
-				if err := fieldFits(of, v); err != nil {
-					return fmt.Errorf("element %d, %s: %w", i+1, of.Name, err)
-				}
-			}
-		}
-	case llm.TypeEnum:
-		var s string
-		if json.Unmarshal(raw, &s) != nil || !slices.Contains(f.Values, s) {
-			return fmt.Errorf("%s is not one of %s", clip(string(raw), 40), strings.Join(f.Values, ", "))
-		}
-	default:
-		if encode(scalarValue(scalarType(f.Type), raw)) == nil || string(encode(scalarValue(scalarType(f.Type), raw))) == "null" {
-			return fmt.Errorf("%s is no %s", clip(string(raw), 40), f.Type)
-		}
-	}
-	return nil
 }
 
 // idOf returns the id of the step at a path: "lines[2].check" is "check".

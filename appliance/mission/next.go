@@ -25,7 +25,6 @@ type Next struct {
 	Reads        []string      // input documents to read to text
 	Calls        []Call        // model calls, independent of each other
 	Children     []StartedData // child runs to start; the engine chooses the id and appends started first
-	Awaited      []StartedData // child runs that were started and have not returned
 	Wake         time.Time     // the earliest timer; zero = none
 }
 

@@ -137,10 +137,11 @@ func drive(t testing.TB, w *world, journal []Observation) (*Run, []Observation) 
 			d := next.Children[0]
 			d.Child = RunID("child-" + d.Step)
 			add(Observation{Kind: KindStarted, Step: d.Step, Started: &d})
-		case len(next.Awaited) > 0:
-			b := w.child(next.Awaited[0])
-			b.Child = next.Awaited[0].Child
-			add(Observation{Kind: KindReturned, Step: next.Awaited[0].Step, Returned: &b})
+		case awaited(r) != nil:
+			st := awaited(r)
+			b := w.child(*st.Started)
+			b.Child = st.Started.Child
+			add(Observation{Kind: KindReturned, Step: st.Path, Returned: &b})
 		default:
 			if !act(w, r, add) {
 				if next.Wake.IsZero() {
@@ -154,6 +155,15 @@ func drive(t testing.TB, w *world, journal []Observation) (*Run, []Observation) 
 		}
 	}
 	return r, journal
+}
+
+func awaited(r *Run) *StepState {
+	for _, st := range r.Steps {
+		if st.Started != nil && st.Returned == nil {
+			return st
+		}
+	}
+	return nil
 }
 
 func parkedBefore(journal []Observation, c Call) bool {

@@ -143,9 +143,7 @@ func (s *scheduler) child(n *node, st *StepState, env *scope) {
 		}
 		s.settle(st, SettledData{Output: jsonOf(map[string]any{"verdict": b.Is, "reason": b.Reason, "run": b.Child, "fields": fields})})
 	case st.Started != nil:
-		d := *st.Started
-		d.Step = st.Path
-		s.next.Awaited = append(s.next.Awaited, d)
+		// the engine appends returned when it has ended
 	default:
 		d := StartedData{Mission: n.Mission.Name, Input: map[string]InputValue{}, Step: st.Path}
 		for name, x := range n.input {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"skerry/appliance/llm"
-	"skerry/appliance/policy"
 )
 
 // objection is a reason why a run cannot just be approved: a step that could
@@ -145,15 +144,4 @@ func (s *scheduler) end(v VerdictData) {
 		v.Cites = []uint64{}
 	}
 	s.conclude(Observation{Kind: KindVerdict, Verdict: &v})
-}
-
-// Cancelled returns the observation that ends the run because somebody stopped
-// it. Seq and At are for the engine to fill in.
-func (r *Run) Cancelled(by policy.Principal, reason string) Observation {
-	if reason == "" {
-		reason = "no reason was given"
-	}
-	return Observation{Kind: KindVerdict, Verdict: &VerdictData{
-		Is: CancelledVerdict, Code: "cancelled", Reason: reason, Confidence: llm.Unknown(), Cites: []uint64{}, By: &by,
-	}}
 }
