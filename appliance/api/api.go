@@ -35,6 +35,7 @@ type Config struct {
 	Policies  Policies
 	Blobs     Blobs
 	Sessions  Sessions
+	Upkeep    Upkeep
 
 	UI       fs.FS                          // built pages; nil = none
 	Build    Version                        // what is installed

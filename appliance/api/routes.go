@@ -30,6 +30,7 @@ func (a *API) routes() {
 	a.bindModels()
 	a.bindPolicy()
 	a.bindHome()
+	a.bindUpkeep()
 	neverNull(a.huma.OpenAPI())
 }
 

@@ -1,0 +1,163 @@
+// Package appliance puts Skerry together: it opens the store, starts the models,
+// wires engine and API, and serves them. It holds what belongs to no part alone.
+// Start with [Open]; [Init] comes before it, once.
+package appliance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"skerry/appliance/api"
+	"skerry/appliance/engine"
+	"skerry/appliance/gateway"
+	"skerry/appliance/llm"
+	"skerry/appliance/mission"
+	"skerry/appliance/policy"
+	"skerry/embed"
+	"skerry/store"
+)
+
+// Appliance is an open data directory and everything that works on it.
+type Appliance struct {
+	Config  Config
+	Log     *slog.Logger
+	db      *store.DB
+	models  *models
+	engine  *engine.Engine
+	api     *api.API
+	url     atomic.Pointer[string] // of the web UI, once it is served
+}
+
+// storeDir is the folder of the store in the data directory.
+const storeDir = "store"
+
+// ErrNotInitialised: the data directory does not exist or is empty.
+var ErrNotInitialised = errors.New("there is no Skerry in this data directory")
+
+// Open opens the data directory of c and prepares everything, but drives no run
+// and serves nobody: [Appliance.Serve] does. It returns an error wrapping
+// [ErrNotInitialised] if [Init] was never run there, and [store.ErrInUse] if
+// another process has it open.
+func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err error) {
+	a := &Appliance{Config: c, Log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if _, err := os.Stat(filepath.Join(c.Data, storeDir)); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w; make one with: skerry init --data %s", c.Data, ErrNotInitialised, c.Data)
+	}
+	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{}); err != nil {
+		return nil, err
+	}
+	policies, err := newPolicies(ctx, a.db)
+	if err != nil {
+		return nil, err
+	}
+	if a.models, err = newModels(c, a.db, log); err != nil {
+		return nil, err
+	}
+	samples, err := newSamples()
+	if err != nil {
+		return nil, err
+	}
+	library := newLibrary(a.db, policies)
+	gate := gateway.New(gateway.Config{Registry: a.models, Log: log})
+	a.models.latency = func(id llm.ModelID) int64 {
+		for _, o := range gate.Offers() {
+			if o.ID == id {
+				return o.LatencyMicros
+			}
+		}
+		return 0
+	}
+	a.engine = engine.New(engine.Config{
+		Journal: a.db, Blobs: a.db, Library: library, Policies: policies,
+		Reader: newReader(c.DocumentBytes), Models: gate,
+		MaxActive: c.Runs, DocumentBytes: max(c.DocumentBytes, maxUploadBytes), Log: log,
+	})
+	ui, _ := embed.UI()
+	build := BuildVersion()
+	a.api = api.New(api.Config{
+		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
+		Models: a.models, Policies: policies, Blobs: a.db, Sessions: sessions{a.db},
+		Upkeep: upkeep{db: a.db, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
+		UI: ui, Build: api.Version{Version: build.Version, Commit: build.Commit, Go: build.Go},
+		Schema: mission.Schema(), Notices: a.notices, Hosts: c.Hosts, TLS: c.TLS != nil,
+		MaxUploadBytes: maxUploadBytes, Log: log,
+	})
+	return a, nil
+}
+
+// maxUploadBytes is the largest file that is taken in. A file between
+// Config.DocumentBytes and this becomes a run that fails with a reason, which
+// people find more easily than a refused upload.
+const maxUploadBytes = 32 << 20
+
+// Close releases the data directory. Serve must have returned.
+func (a *Appliance) Close() error {
+	var errs []error
+	if a.models != nil {
+		errs = append(errs, a.models.Close())
+	}
+	if a.db != nil {
+		errs = append(errs, a.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// notices is what everyone on the site should know.
+func (a *Appliance) notices(ctx context.Context) []api.Notice {
+	var list []api.Notice
+	starters, others := 0, 0
+	weights := map[string]bool{}
+	for _, o := range a.models.Offers() {
+		if o.Starter {
+			starters++
+			weights[o.Lock.Weights] = true
+		} else {
+			others++
+		}
+	}
+	if starters > 0 && others == 0 {
+		text := mission.Text{
+			"en": "Only starter models are installed. They read the usual fields of invoices and nothing else.",
+			"de": "Nur Startmodelle sind installiert. Sie lesen die üblichen Felder von Rechnungen und sonst nichts.",
+		}
+		if starters > 1 && len(weights) == 1 {
+			text["en"] += " All pools rest on the same weights for now; the strong pool asks more carefully."
+			text["de"] += " Alle Pools beruhen vorerst auf denselben Gewichten; der starke Pool fragt gründlicher."
+		}
+		list = append(list, api.Notice{Code: "starter-models", Text: text})
+	}
+	return list
+}
+
+// LinkLifetime is how long a one-time sign-in link can be used.
+const LinkLifetime = 15 * time.Minute
+
+// NewLink returns the token of a one-time sign-in link for the administrator.
+func (a *Appliance) NewLink(ctx context.Context) (string, error) {
+	return a.db.NewLink(ctx, Administrator(), LinkLifetime)
+}
+
+// Administrator is the first person of a site: whoever opens the first sign-in
+// link.
+func Administrator() policy.Principal {
+	return policy.Principal{ID: "admin", Name: "Administrator", Roles: []string{"admin", "author", "approver", "user"}}
+}
+
+// LocalOperator is whoever may open the local socket.
+func LocalOperator(uid int) policy.Principal {
+	p := Administrator()
+	p.ID, p.Name = fmt.Sprintf("local-%d", uid), fmt.Sprintf("local user %d", uid)
+	return p
+}

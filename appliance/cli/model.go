@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skerry/appliance/api"
+	"skerry/appliance/api/client"
+	"skerry/appliance/llm"
+)
+
+func modelCommand(g *globals) *cobra.Command {
+	c := &cobra.Command{Use: "model", Short: "Models: list, show, stop, start"}
+	c.AddCommand(modelListCommand(g), modelShowCommand(g), modelSwitch(g, "stop", "Stop a model; runs that need it wait", (*client.Client).StopModel),
+		modelSwitch(g, "start", "Start a model; runs that wait for it go on", (*client.Client).StartModel))
+	return c
+}
+
+func modelListCommand(g *globals) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the catalogue",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				list, err := a.Models(ctx)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return g.printJSON(list)
+				}
+				var rows [][]string
+				for _, m := range list {
+					var pools []string
+					for _, p := range m.Pools {
+						pools = append(pools, p.Name)
+					}
+					rows = append(rows, []string{string(m.ID), m.State, string(m.Boundary), orDash(string(m.Clearance)), orDash(strings.Join(pools, ",")), m.LockDigest, m.Title})
+				}
+				return g.table([]string{"MODEL", "STATE", "BOUNDARY", "CLEARANCE", "POOLS", "LOCK", "TITLE"}, rows)
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func modelShowCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show MODEL",
+		Short: "Show what a model is and what its lock pins, as JSON",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				list, err := a.Models(ctx)
+				if err != nil {
+					return err
+				}
+				for _, m := range list {
+					if string(m.ID) == args[0] {
+						return g.printJSON(m)
+					}
+				}
+				return fmt.Errorf("there is no model %q; see: skerry model list", args[0])
+			})
+		},
+	}
+}
+
+func modelSwitch(g *globals, verb, short string, do func(*client.Client, context.Context, llm.ModelID) (api.ModelEntry, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   verb + " MODEL",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				m, err := do(a, ctx, llm.ModelID(args[0]))
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(g.Out, "%s: %s\n", m.ID, m.State)
+				return nil
+			})
+		},
+	}
+}
+
+func policyCommand(g *globals) *cobra.Command {
+	c := &cobra.Command{Use: "policy", Short: "The policy: show"}
+	c.AddCommand(&cobra.Command{
+		Use:   "show",
+		Short: "Print the active policy document",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				source, err := a.PolicySource(ctx)
+				if err != nil {
+					return err
+				}
+				_, err = g.Out.Write(source)
+				return err
+			})
+		},
+	})
+	return c
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"skerry/appliance"
+	"skerry/appliance/api/client"
+	"skerry/appliance/document"
+	"skerry/embed"
+	"skerry/store"
+)
+
+func serveCommand(g *globals) *cobra.Command {
+	var listen string
+	var quiet bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the web UI and the API, and drive runs",
+		Long:  "Serves until it gets SIGINT or SIGTERM. Runs that are under way then go on after the next start.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := appliance.LoadConfig(g.data)
+			if err != nil {
+				return err
+			}
+			if c.Flags().Changed("listen") {
+				config.Listen = listen
+			}
+			if err := config.Validate(); err != nil {
+				return err
+			}
+			a, err := appliance.Open(c.Context(), config, newLog(g, quiet))
+			if err != nil {
+				return explainOpen(err)
+			}
+			err = a.Serve(c.Context(), func(at appliance.Address) { g.announce(c.Context(), a, at) })
+			return errors.Join(err, a.Close())
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "", "address, for example 127.0.0.1:8080; overrides config.yaml")
+	c.Flags().BoolVar(&quiet, "quiet", false, "log warnings and errors only")
+	return c
+}
+
+// announce tells the person at the terminal where to go.
+func (g *globals) announce(ctx context.Context, a *appliance.Appliance, at appliance.Address) {
+	fmt.Fprintf(g.Out, "Skerry %s, data in %s\n", appliance.BuildVersion().Version, a.Config.Data)
+	if at.URL == "" {
+		fmt.Fprintln(g.Out, "serving the local socket only:", at.Socket)
+		return
+	}
+	fmt.Fprintln(g.Out, "serving", at.URL)
+	token, err := a.NewLink(ctx)
+	if err != nil {
+		fmt.Fprintln(g.Err, "skerry: no sign-in link could be made:", err)
+		return
+	}
+	fmt.Fprintf(g.Out, "sign in (once, within %d minutes): %s\n", int(appliance.LinkLifetime.Minutes()), signInURL(at.URL, token))
+}
+
+// signInURL carries the token in the fragment, which browsers do not send, so
+// that it stands in no server's log.
+func signInURL(base, token string) string { return base + "/sign-in#token=" + token }
+
+func newLog(g *globals, quiet bool) *slog.Logger {
+	level := slog.LevelInfo
+	if quiet {
+		level = slog.LevelWarn
+	}
+	return slog.New(slog.NewTextHandler(g.Err, &slog.HandlerOptions{Level: level}))
+}
+
+// explainOpen adds what to do to the errors of opening a data directory.
+func explainOpen(err error) error {
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w; is another skerry serving it?", err)
+	}
+	return err
+}
+
+func initCommand(g *globals) *cobra.Command {
+	var ifNeeded bool
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make a data directory with the sample mission, policy and models",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data))
+			if errors.Is(err, appliance.ErrInitialised) && ifNeeded {
+				fmt.Fprintln(g.Out, "data directory:", g.data)
+				return nil
+			}
+			if err != nil {
+				return explainOpen(err)
+			}
+			fmt.Fprintln(g.Out, "data directory:", done.Data)
+			fmt.Fprintf(g.Out, "policy version %d is active\n", done.Policy)
+			for _, name := range done.Missions {
+				fmt.Fprintln(g.Out, "mission published:", name)
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
+	return c
+}
+
+func userCommand(g *globals) *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "People who may sign in"}
+	link := &cobra.Command{
+		Use:   "link",
+		Short: "Make a one-time sign-in link for the administrator",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
+				l, err := api.NewLink(ctx)
+				if err != nil {
+					return err
+				}
+				if l.URL == "" {
+					return errors.New("Skerry is not serving a web UI; start it with: skerry serve")
+				}
+				fmt.Fprintln(g.Out, signInURL(l.URL, l.Token))
+				return nil
+			})
+		},
+	}
+	c.AddCommand(link)
+	return c
+}
+
+func versionCommand(g *globals) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "version",
+		Short: "Say which build this is",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := appliance.BuildVersion()
+			if asJSON {
+				return g.printJSON(v)
+			}
+			fmt.Fprintf(g.Out, "skerry %s (commit %s, %s, %s)\n", v.Version, v.Commit, v.Go, v.Target)
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func licencesCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "licences",
+		Short: "Print the licences of everything in this binary",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := g.Out.Write(embed.Licences())
+			return err
+		},
+	}
+}
+
+// documentReadCommand is how the appliance calls itself to read a document in
+// a process that has nothing to lose.
+func documentReadCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:    document.Verb,
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return document.Main(g.In, g.Out) },
+	}
+}

@@ -1,0 +1,74 @@
+package appliance
+
+import (
+	"context"
+	"time"
+
+	"skerry/appliance/api"
+	"skerry/appliance/engine"
+	"skerry/appliance/mission"
+	"skerry/store"
+)
+
+// The API declares what it needs in its own words; these adapters say the same
+// in the words of the store and the engine.
+
+// ledger is the store as the API reads runs and decisions.
+type ledger struct{ *store.DB }
+
+var (
+	_ api.Runs      = ledger{}
+	_ api.Decisions = ledger{}
+	_ api.Sessions  = sessions{}
+	_ api.Engine    = starts{}
+)
+
+// Runs implements api.Runs.
+func (l ledger) Runs(ctx context.Context, f api.RunFilter) ([]mission.Summary, string, error) {
+	return l.DB.Runs(ctx, store.Filter{
+		State: f.State, Mission: f.Mission, Class: f.Class, Verdict: f.Verdict, Model: f.Model, Text: f.Text,
+		From: f.From, To: f.To, Cursor: f.Cursor, Limit: f.Limit,
+	})
+}
+
+// Counts implements api.Runs.
+func (l ledger) Counts(ctx context.Context) (api.RunCounts, error) {
+	c, err := l.DB.Counts(ctx)
+	return api.RunCounts(c), err
+}
+
+// Decisions implements api.Decisions.
+func (l ledger) Decisions(ctx context.Context, f api.DecisionFilter) ([]mission.Decision, string, error) {
+	return l.DB.Decisions(ctx, store.DecisionFilter(f))
+}
+
+// sessions is the store as the API keeps sessions.
+type sessions struct{ *store.DB }
+
+// Redeem implements api.Sessions.
+func (s sessions) Redeem(ctx context.Context, link string, lifetime time.Duration, note string) (string, api.SessionInfo, error) {
+	token, session, err := s.DB.Redeem(ctx, link, lifetime, note)
+	return token, api.SessionInfo(session), err
+}
+
+// Session implements api.Sessions.
+func (s sessions) Session(ctx context.Context, token string) (api.SessionInfo, error) {
+	session, err := s.DB.Session(ctx, token)
+	return api.SessionInfo(session), err
+}
+
+// starts is the engine as the API uses it.
+type starts struct{ *engine.Engine }
+
+// Start implements api.Engine.
+func (s starts) Start(ctx context.Context, r api.StartRequest) (mission.RunID, error) {
+	return s.Engine.Start(ctx, engine.StartRequest(r))
+}
+
+// Decide implements api.Engine.
+func (s starts) Decide(ctx context.Context, r api.DecideRequest) error {
+	return s.Engine.Decide(ctx, engine.DecideRequest{
+		Run: r.Run, Decision: r.Decision, Outcome: r.Outcome, Reason: r.Reason, Digest: r.Digest,
+		Amendments: r.Amendments, By: r.By,
+	})
+}

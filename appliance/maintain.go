@@ -1,0 +1,87 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"skerry/appliance/api"
+	"skerry/store"
+)
+
+// Check verifies the store of a data directory that no appliance serves, after
+// making its indexes anew from the journal if rebuild is set.
+func Check(ctx context.Context, data string, rebuild bool) (_ api.StoreReport, err error) {
+	dir := filepath.Join(data, storeDir)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return api.StoreReport{}, fmt.Errorf("%s: %w; make one with: skerry init --data %s", data, ErrNotInitialised, data)
+	}
+	db, err := store.Open(dir, store.Options{})
+	if err != nil {
+		return api.StoreReport{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if rebuild {
+		if err := db.Rebuild(ctx); err != nil {
+			return api.StoreReport{}, err
+		}
+	}
+	return upkeep{db: db}.Check(ctx)
+}
+
+// Restore makes a data directory from a backup and returns the number of files
+// in it. The configuration is the one given: a backup holds none, because it
+// may be restored on another host.
+func Restore(ctx context.Context, c Config, backup io.Reader) (int, error) {
+	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); err == nil {
+		return 0, fmt.Errorf("%s: %w; restore into a new directory with --data", c.Data, ErrInitialised)
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return 0, err
+	}
+	m, err := store.Restore(ctx, backup, filepath.Join(c.Data, storeDir), store.Options{})
+	if err != nil {
+		return 0, err
+	}
+	text, err := c.Marshal()
+	if err != nil {
+		return 0, err
+	}
+	return len(m.Entries), writeFile(filepath.Join(c.Data, ConfigFile), text)
+}
+
+// upkeep is what the API offers to administrators.
+type upkeep struct {
+	db  *store.DB
+	url func() string // of the web UI; empty = none is served
+}
+
+var _ api.Upkeep = upkeep{}
+
+// Backup implements api.Upkeep.
+func (u upkeep) Backup(ctx context.Context, w io.Writer) error {
+	_, err := u.db.Backup(ctx, w)
+	return err
+}
+
+// Check implements api.Upkeep.
+func (u upkeep) Check(ctx context.Context) (api.StoreReport, error) {
+	r, err := u.db.Check(ctx, store.CheckOptions{})
+	if err != nil {
+		return api.StoreReport{}, err
+	}
+	out := api.StoreReport{Runs: r.Runs, Observations: r.Observations, Decisions: r.Decisions, Documents: r.Blobs, More: r.More, Findings: []api.StoreFinding{}}
+	for _, f := range r.Findings {
+		out.Findings = append(out.Findings, api.StoreFinding(f))
+	}
+	return out, nil
+}
+
+// NewLink implements api.Upkeep.
+func (u upkeep) NewLink(ctx context.Context) (api.Link, error) {
+	token, err := u.db.NewLink(ctx, Administrator(), LinkLifetime)
+	return api.Link{URL: u.url(), Token: token}, err
+}
