@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -53,8 +54,13 @@ func (l *testLog) String() string {
 func childSpec(t *testing.T, mode string, args ...string) (Spec, *testLog) {
 	t.Helper()
 	log := &testLog{}
+	dir, err := os.MkdirTemp("", "sk") // short enough for socket addresses, which t.TempDir is not
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return Spec{
-		Name: "test", Bytes: own(), Args: append([]string{"child:" + mode}, args...), Dir: t.TempDir(),
+		Name: "test", Bytes: own(), Args: append([]string{"child:" + mode}, args...), Dir: dir,
 		Log: slog.New(slog.NewTextHandler(log, nil)), StartTimeout: 20 * time.Second, BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond,
 	}, log
 }
@@ -379,6 +385,48 @@ func TestLogLinesAreOnlyText(t *testing.T) {
 	_ = c.Stop(t.Context())
 	if !strings.Contains(log.String(), "@message") {
 		t.Errorf("the line is missing from the log: %s", log)
+	}
+}
+
+func TestSocketsStayInTheDirectoryWhereTheyFit(t *testing.T) {
+	short, _ := childSpec(t, "serve")
+	long := short
+	long.Dir = filepath.Join(short.Dir, strings.Repeat("long", 30))
+	for _, row := range []struct {
+		name   string
+		s      Spec
+		inside bool
+	}{{"a short name", short, true}, {"a name too long for socket addresses", long, false}} {
+		c := started(t, row.s)
+		if got := strings.HasPrefix(c.dir, row.s.Dir+"/"); got != row.inside {
+			t.Errorf("%s: sockets are in %s", row.name, c.dir)
+		}
+		if st, err := os.Stat(c.dir); err != nil || st.Mode().Perm() != 0o700 {
+			t.Errorf("%s: mode %v, %v; want 0700", row.name, st.Mode(), err)
+		}
+	}
+}
+
+func TestLeftoversOfKilledHostsAreRemoved(t *testing.T) {
+	s, _ := childSpec(t, "serve")
+	const nobody = 1 << 30 // no process has this number (PID_MAX_LIMIT is 2^22)
+	old := filepath.Join(s.Dir, fmt.Sprintf(runDir+"123", nobody), "plugin-dir456")
+	mine := filepath.Join(s.Dir, fmt.Sprintf(runDir+"123", os.Getpid()))
+	for _, dir := range []string{old, mine} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := os.Stat(filepath.Dir(old)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there", old)
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Errorf("the directory of a process that lives: %v", err)
 	}
 }
 

@@ -149,6 +149,7 @@ func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.De
 		case "hang":
 			_ = emit(llm.Delta{Text: "so far"})
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			forever() // the signal takes a moment
 		case "wait":
 			_ = emit(llm.Delta{Text: "so far"})
 			<-ctx.Done()

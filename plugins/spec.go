@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -89,20 +90,39 @@ func (s Spec) validated() (Spec, error) {
 // "/provider.sock" in the 108 bytes of a socket address (unix(7)).
 const maxSocketDir = 107 - len("/plugin-dir0123456789/provider.sock")
 
+// runDir is the pattern of private directories: the process that made it, and
+// a random number.
+const runDir = "run-%d-"
+
 // privateDir makes the directory in which one Child keeps its sockets. A Dir
 // whose name is too long for socket addresses is replaced by one in the
 // temporary directory.
 func (s Spec) privateDir() (string, error) {
 	base := ""
-	if s.Dir != "" && len(filepath.Join(s.Dir, "run-0123456789")) <= maxSocketDir {
+	if s.Dir != "" && len(filepath.Join(s.Dir, "run-4194304-0123456789")) <= maxSocketDir {
 		if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 			return "", err
 		}
 		base = s.Dir
+		sweep(base)
 	}
-	dir, err := os.MkdirTemp(base, "run-") // mode 0700
+	dir, err := os.MkdirTemp(base, fmt.Sprintf(runDir, os.Getpid())) // mode 0700
 	if err != nil {
 		return "", err
 	}
 	return filepath.EvalSymlinks(dir)
+}
+
+// sweep removes what hosts that were killed have left in base.
+func sweep(base string) {
+	old, _ := filepath.Glob(filepath.Join(base, "run-*-*"))
+	for _, dir := range old {
+		var pid int
+		if _, err := fmt.Sscanf(filepath.Base(dir), runDir, &pid); err != nil {
+			continue
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); errors.Is(err, os.ErrNotExist) {
+			_ = os.RemoveAll(dir)
+		}
+	}
 }

@@ -8,5 +8,5 @@ cd "$(dirname "$0")/../.."
 out=${1:?usage: build.sh OUTPUT}
 flags=${CGO_CFLAGS:--O3 -march=native}
 CGO_ENABLED=1 CGO_CFLAGS="$flags" CGO_CXXFLAGS="$flags" go build -trimpath -tags netgo,osusergo,grpcnotrace \
-	-ldflags "-s -w -linkmode external -extldflags '-static' -X 'main.engineFlags=$flags' -X main.version=${VERSION:-dev}" \
+	-ldflags "-s -w -linkmode external -extldflags '-static -Wl,--gc-sections' -X 'main.engineFlags=$flags' -X main.version=${VERSION:-dev}" \
 	-o "$out" ./plugins/local

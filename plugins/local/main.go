@@ -79,7 +79,9 @@ func main() {
 func open(s settings) (*provider, error) {
 	card := llm.Model{ID: "local", Provider: "embedded", Profile: "chatml"}
 	if s.card != "" {
-		if err := json.Unmarshal([]byte(s.card), &card); err != nil {
+		d := json.NewDecoder(strings.NewReader(s.card))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&card); err != nil {
 			return nil, fmt.Errorf("-card: %w", err)
 		}
 	}
