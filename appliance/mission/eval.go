@@ -330,10 +330,15 @@ func (c *scope) causes(x *expression) []string {
 		if err != nil { // a projection has no text of its own
 			text = x.source
 		}
+		var found []policy.Mention
+		c.found = &found
 		v, _, err := program.Eval(c)
+		c.found = nil
 		switch {
 		case err != nil || v == nil || types.IsUnknownOrError(v):
 			out = append(out, text+" cannot be told")
+		case v == types.True && len(found) > 0:
+			out = append(out, mentions(text, found))
 		case v == types.True:
 			if e.Kind() == celast.CallKind && len(e.AsCall().Args()) == 2 && operatorWords[e.AsCall().FunctionName()] != "" && !e.AsCall().IsMemberFunction() {
 				if l := c.value(x, e.AsCall().Args()[0]); l != "" {
@@ -345,4 +350,16 @@ func (c *scope) causes(x *expression) []string {
 	}
 	visit(x.ast.Expr())
 	return out
+}
+
+// mentions names what was found, and the table that it stands in.
+func mentions(text string, found []policy.Mention) string {
+	var names []string
+	for _, m := range found {
+		if !slices.Contains(names, m.Name) {
+			names = append(names, m.Name)
+		}
+	}
+	table, _, _ := strings.Cut(strings.TrimPrefix(text, "tables."), ".")
+	return fmt.Sprintf("%s: the text names %s", strings.ReplaceAll(table, "_", " "), strings.Join(names, ", "))
 }

@@ -89,7 +89,10 @@ func TestRailOfAStory(t *testing.T) {
 		}
 	}
 	want, err := os.ReadFile(file)
-	if err != nil || string(want) != in.String() {
-		t.Errorf("the story is told otherwise (%v):\n%s", err, in.String())
+	got, old := strings.Split(in.String(), "\n"), strings.Split(string(want), "\n")
+	for i := range got {
+		if err != nil || i >= len(old) || got[i] != old[i] {
+			t.Fatalf("the story is told otherwise (%v) in line %d:\n%s", err, i+1, got[i])
+		}
 	}
 }

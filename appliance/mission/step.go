@@ -23,37 +23,44 @@ func (n *node) nothing() json.RawMessage {
 	return json.RawMessage("{}")
 }
 
-// check evaluates the assertions of a check step and fixes its output.
+// check evaluates the assertions of a check step and fixes its output. What
+// was checked before a crash is not checked twice.
 func (s *scheduler) check(n *node, st *StepState, env *scope) {
-	c := CheckedData{Held: true, Results: []CheckResult{}}
-	var reasons []string
-	for i, a := range n.Check.That {
-		res := CheckResult{Because: a.Because}
-		var err error
-		if res.Held, err = env.truth(n.that[i]); err != nil {
-			res.Held, res.Detail = false, err.Error()
-		} else if !res.Held {
-			res.Detail = env.detail(n.that[i])
-		}
-		if !res.Held {
-			c.Held = false
-			reason := "not so: " + a.Because.In("en")
-			if res.Detail != "" {
-				reason += " (" + res.Detail + ")"
+	c := st.Checked
+	if c == nil {
+		c = &CheckedData{Held: true, Results: []CheckResult{}}
+		for i, a := range n.Check.That {
+			res := CheckResult{Because: a.Because}
+			var err error
+			if res.Held, err = env.truth(n.that[i]); err != nil {
+				res.Held, res.Detail = false, err.Error()
+			} else if !res.Held {
+				res.Detail = env.detail(n.that[i])
 			}
-			reasons = append(reasons, reason)
+			c.Held = c.Held && res.Held
+			c.Results = append(c.Results, res)
 		}
-		c.Results = append(c.Results, res)
+		s.conclude(Observation{Kind: KindChecked, Step: st.Path, Checked: c})
 	}
-	s.conclude(Observation{Kind: KindChecked, Step: st.Path, Checked: &c})
+	var reasons []string
+	for _, res := range c.Results {
+		if res.Held {
+			continue
+		}
+		reason := "not so: " + res.Because.In("en")
+		if res.Detail != "" {
+			reason += " (" + res.Detail + ")"
+		}
+		reasons = append(reasons, reason)
+	}
 	out := map[string]any{"held": c.Held, "reason": strings.Join(reasons, "; ")}
 	s.settle(st, SettledData{Output: jsonOf(out)})
 }
 
 // branch takes the first arm whose condition holds.
 func (s *scheduler) branch(n *node, st *StepState, env *scope) {
-	if st.Branched != nil {
-		s.settle(st, SettledData{Output: jsonOf(map[string]string{"taken": st.Branched.Taken})})
+	if st.Branched != nil { // before a crash
+		s.settle(st, SettledData{Output: takenOutput(st.Branched.Taken)})
 		return
 	}
 	taken := ""
@@ -72,11 +79,14 @@ func (s *scheduler) branch(n *node, st *StepState, env *scope) {
 		}
 	}
 	s.conclude(Observation{Kind: KindBranched, Step: st.Path, Branched: &BranchedData{Taken: taken}})
-	out := map[string]any{"taken": nil}
-	if taken != "" {
-		out["taken"] = taken
+	s.settle(st, SettledData{Output: takenOutput(taken)})
+}
+
+func takenOutput(arm string) json.RawMessage {
+	if arm == "" {
+		return jsonOf(map[string]any{"taken": nil})
 	}
-	s.settle(st, SettledData{Output: jsonOf(out)})
+	return jsonOf(map[string]any{"taken": arm})
 }
 
 // open fixes the elements of an each step.
