@@ -57,6 +57,12 @@ func (r *Report) find(where, hint, problem string, args ...any) {
 // CheckOptions says how thorough a check is.
 type CheckOptions struct {
 	Quick bool // do not read the content of blobs, only see that they are there
+
+	// PagesIn, unless nil, returns a command that calls [CheckPages] on a
+	// database file and writes the report as JSON to its standard output.
+	// bbolt checks pages in a goroutine of its own, whose faults over damage
+	// nobody can catch; a child process can be spared.
+	PagesIn func(file string) *exec.Cmd
 }
 
 // Check verifies the open store: the pages of the database, the fold of every
@@ -76,9 +82,9 @@ func (db *DB) Check(ctx context.Context, o CheckOptions) (Report, error) {
 	return checkFile(ctx, path, db.dir, Options{Sealer: db.sealer, Now: db.now}, o)
 }
 
-// CheckDir verifies a store that nobody has open. bbolt and the memory map can
-// take the process down over damaged pages, so run it in a child process that
-// can be spared; see [CheckInChild].
+// CheckDir verifies a store that nobody has open. Without
+// [CheckOptions.PagesIn] it may end the process over badly damaged pages, so run
+// it in a child process; see [CheckInChild].
 func CheckDir(ctx context.Context, dir string, o Options, c CheckOptions) (Report, error) {
 	path := filepath.Join(dir, databaseName)
 	if _, err := os.Stat(path); err != nil {
@@ -87,9 +93,26 @@ func CheckDir(ctx context.Context, dir string, o Options, c CheckOptions) (Repor
 	return checkFile(ctx, path, dir, o, c)
 }
 
-// CheckInChild runs cmd, which calls [CheckDir] and writes the report as JSON
-// to its standard output. If the child dies over the damage, the report says
-// so.
+// CheckPages verifies the pages of a database file that nobody writes.
+func CheckPages(file string) (Report, error) {
+	r := Report{Findings: []Finding{}}
+	problems, err := checkPages(file, Options{})
+	switch {
+	case errors.Is(err, ErrDamaged):
+		problems = append(problems, err)
+	case err != nil:
+		return r, fmt.Errorf("check pages: %w", err)
+	}
+	for _, p := range problems {
+		r.find("database pages", hintRestore, "%v", p)
+	}
+	return r, nil
+}
+
+// CheckInChild runs cmd, which calls [CheckDir] or [CheckPages] and writes the
+// report as JSON to its standard output; if that returns an error, it writes
+// the error to standard error and exits with 1. If the child dies over the
+// damage, the report says so.
 func CheckInChild(cmd *exec.Cmd) (Report, error) {
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr

@@ -83,6 +83,14 @@ func (k *checker) stage(name string, part func(*tx) error) {
 }
 
 func (k *checker) pages(t *tx) error {
+	if k.options.PagesIn != nil {
+		r, err := CheckInChild(k.options.PagesIn(t.db.bolt.Path()))
+		for _, f := range r.Findings {
+			k.report.find(f.Where, f.Hint, "%s", f.Problem)
+		}
+		k.report.More += r.More
+		return err
+	}
 	for p := range t.Check() {
 		k.report.find("database pages", hintRestore, "%v", p)
 	}

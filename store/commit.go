@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
@@ -77,6 +78,7 @@ func (db *DB) update(ctx context.Context, fn func(*tx) error) error {
 // wait when it is free share one transaction and its fsync.
 func (db *DB) commitLoop() {
 	defer close(db.stopped)
+	debug.SetPanicOnFault(true) // as in view
 	var group []*write
 	for {
 		select {

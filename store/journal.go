@@ -70,7 +70,7 @@ func (db *DB) newAppend(run mission.RunID, expected uint64, s mission.Summary, o
 	case s.Seq != expected+uint64(len(obs)):
 		return nil, fmt.Errorf("the summary is at %d, the last observation is %d", s.Seq, expected+uint64(len(obs)))
 	}
-	if err := checkSummary(s); err != nil {
+	if err := checkSummary(s, obs[len(obs)-1].Kind); err != nil {
 		return nil, err
 	}
 	for i := range obs {
@@ -80,6 +80,9 @@ func (db *DB) newAppend(run mission.RunID, expected uint64, s mission.Summary, o
 		}
 		if (o.Seq == 1) != (o.Kind == mission.KindCreated) || (o.Seq == 1) != (o.Created != nil) {
 			return nil, errors.New("a run begins with created, once")
+		}
+		if _, offset := o.At.Zone(); o.At.IsZero() || offset != 0 {
+			return nil, fmt.Errorf("observation %d is of %v; times are UTC", o.Seq, o.At)
 		}
 		if c := o.Created; c != nil && c.Run != run {
 			return nil, fmt.Errorf("created is of run %q", c.Run)

@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"skerry/appliance/mission"
 	"skerry/store/storetest"
@@ -96,5 +98,48 @@ func TestWatchYieldsTheJournalThenWhatIsAppended(t *testing.T) {
 	}
 	if want := []uint64{2, 3, 4, 5, 6}; !reflect.DeepEqual(seen, want) {
 		t.Errorf("saw %v, want %v", seen, want)
+	}
+}
+
+func TestAnAppendThatMakesNoSenseIsRefused(t *testing.T) {
+	db := newStore(t)
+	for about, spoil := range map[string]func(id *mission.RunID, expected *uint64, s *mission.Summary, obs []mission.Observation){
+		"no ULID": func(id *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) {
+			*id, s.ID = "run-1", "run-1"
+		},
+		"a ULID in lower case": func(id *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) {
+			*id = mission.RunID(strings.ToLower(string(*id)))
+			s.ID = *id
+		},
+		"the summary of another run": func(_ *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) {
+			s.ID = storetest.ID(storetest.Epoch, 9)
+		},
+		"a summary of another place": func(_ *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) { s.Seq++ },
+		"a state that there is not":  func(_ *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) { s.State = "done" },
+		"ended without a verdict": func(_ *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) {
+			s.State = mission.Ended
+		},
+		"a mission with NUL in its name": func(_ *mission.RunID, _ *uint64, s *mission.Summary, _ []mission.Observation) {
+			s.Mission = "in\x00voice"
+		},
+		"a gap": func(_ *mission.RunID, _ *uint64, _ *mission.Summary, obs []mission.Observation) { obs[1].Seq++ },
+		"created twice": func(_ *mission.RunID, _ *uint64, _ *mission.Summary, obs []mission.Observation) {
+			obs[1].Kind = mission.KindCreated
+		},
+		"a local time": func(_ *mission.RunID, _ *uint64, _ *mission.Summary, obs []mission.Observation) {
+			obs[1].At = obs[1].At.In(time.FixedZone("CET", 3600))
+		},
+		"a decision without an id": func(_ *mission.RunID, _ *uint64, _ *mission.Summary, obs []mission.Observation) {
+			obs[2].Queued.Decision = ""
+		},
+	} {
+		run, expected, s, obs := storetest.New(1, storetest.Epoch, "invoice", "").Classified("internal").Queued("pay", "d1", "payments").Take()
+		spoil(&run, &expected, &s, obs)
+		if err := db.Append(ctx, run, expected, s, obs...); err == nil {
+			t.Errorf("%s: accepted", about)
+		}
+	}
+	if c, err := db.Counts(ctx); err != nil || c.Runs != 0 {
+		t.Errorf("%d runs, %v; want none", c.Runs, err)
 	}
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,8 +51,17 @@ func terms(s *mission.Summary) []term {
 	return slices.DeleteFunc(all, func(t term) bool { return t.name == "" })
 }
 
-// checkSummary refuses a summary that the index could not hold.
-func checkSummary(s mission.Summary) error {
+// checkSummary refuses a summary that the index could not hold, or with which a
+// run would never be claimed or never end. last is the last observation.
+func checkSummary(s mission.Summary, last mission.Kind) error {
+	switch {
+	case s.Mission == "":
+		return errors.New("the summary names no mission")
+	case !slices.Contains(mission.States(), s.State):
+		return fmt.Errorf("the summary has the state %q, which there is not", s.State)
+	case (s.State == mission.Ended) != (last == mission.KindVerdict) || (s.State == mission.Ended) != (s.Verdict != ""):
+		return fmt.Errorf("the summary says %s with verdict %q after %s", s.State, s.Verdict, last)
+	}
 	for _, t := range terms(&s) {
 		if err := checkName("name", t.name); err != nil {
 			return err

@@ -145,9 +145,11 @@ func (m *model) conflict(rt *rapid.T) {
 		return
 	}
 	at := rapid.IntRange(0, len(r.All)-1).Draw(rt, "at")
-	s := r.Fold.Summary()
-	s.Seq = uint64(at + 1)
-	if err := m.db.Append(ctx, r.ID(), uint64(at), s, r.All[at]); !errors.Is(err, mission.ErrConflict) {
+	fold, err := mission.Fold(r.All[:at+1])
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if err := m.db.Append(ctx, r.ID(), uint64(at), fold.Summary(), r.All[at]); !errors.Is(err, mission.ErrConflict) {
 		rt.Fatalf("append at %d of %d: got %v, want a conflict", at, r.Fold.Seq, err)
 	}
 }

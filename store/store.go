@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,6 +145,7 @@ func prepare(dir string) error {
 // openBolt opens the database file. The lock is tried once: a second process
 // should hear at once that it is one too many.
 func openBolt(path string, o Options, readOnly bool) (b *bolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			b, err = nil, fmt.Errorf("open %s: %w: %v; restore a backup", path, ErrDamaged, p)
@@ -190,6 +192,7 @@ func (db *DB) view(ctx context.Context, fn func(*tx) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a wrong page number leads outside the map
 	defer func() {
 		if p := recover(); p != nil {
 			err = damaged(p)
