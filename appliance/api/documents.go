@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -9,8 +10,10 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -113,11 +116,30 @@ func (a *API) blob(ctx context.Context, digest string, head func(huma.Context)) 
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer r.Close()
 		head(hc)
-		if _, err := io.Copy(hc.BodyWriter(), r); err != nil {
+		if _, err := io.Copy(patient(hc), r); err != nil {
 			a.Log.WarnContext(hc.Context(), "document not sent to its end", "blob", digest, "err", err)
 			panic(http.ErrAbortHandler) // the length was promised; a short answer must not look whole
 		}
 	}}, nil
+}
+
+// patient returns a writer whose reader may take as long as it wants, as long as
+// it takes something every now and then.
+func patient(hc huma.Context) io.Writer {
+	w := humagin.Unwrap(hc).Writer
+	return patientWriter{w, http.NewResponseController(w)}
+}
+
+type patientWriter struct {
+	w  io.Writer
+	rc *http.ResponseController
+}
+
+func (p patientWriter) Write(b []byte) (int, error) {
+	if err := p.rc.SetWriteDeadline(time.Now().Add(answerTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.w.Write(b)
 }
 
 // opaque hides sentinels: a blob that a run names and that is missing is a

@@ -32,9 +32,6 @@ var (
 
 func fill(v reflect.Value) reflect.Value {
 	t := v.Type()
-	if t == rawType && v.Len() == 0 {
-		return reflect.ValueOf(json.RawMessage("null"))
-	}
 	if t == rawType || t == timeType || t.Implements(marshaler) {
 		return v
 	}

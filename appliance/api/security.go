@@ -60,7 +60,7 @@ func WithPrincipal(ctx context.Context, who policy.Principal) context.Context {
 // Policies for content. Pages may load only what this host serves. Answers of
 // the API are data: a browser that shows one by itself gets to do nothing.
 const (
-	pageContentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
+	pageContentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 	dataContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 )

@@ -75,7 +75,7 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
 		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{},
-		Blobs: db, Sessions: sessions{db}, Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},
 		MaxUploadBytes: 64 << 10,
@@ -434,3 +434,20 @@ var active = &policy.Policy{
 func (policies) Active() *policy.Policy { return active }
 
 func (policies) ActiveSource(context.Context) ([]byte, error) { return []byte("classes: []\n"), nil }
+
+type upkeep struct{ *store.DB }
+
+func (u upkeep) NewLink(ctx context.Context) (api.Link, error) {
+	token, err := u.DB.NewLink(ctx, ada, time.Hour)
+	return api.Link{URL: "http://127.0.0.1:8080/#" + token, Token: token}, err
+}
+
+func (u upkeep) Check(ctx context.Context) (api.StoreReport, error) {
+	c, err := u.Counts(ctx)
+	return api.StoreReport{Runs: c.Runs, Observations: c.Observations}, err
+}
+
+func (u upkeep) Backup(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "skerry backup")
+	return err
+}

@@ -26,7 +26,7 @@ func UI(files fs.FS) http.Handler {
 		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 		content, ok := page(files, name)
 		if !ok {
-			if path.Ext(name) != "" || strings.HasPrefix(name, "assets/") {
+			if path.Ext(name) != "" || name == "assets" || strings.HasPrefix(name, "assets/") {
 				w.Header().Set("Cache-Control", "no-store")
 				http.Error(w, "there is no such file", http.StatusNotFound)
 				return

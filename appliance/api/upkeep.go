@@ -77,7 +77,7 @@ func (a *API) backup(ctx context.Context, _ *struct{}) (*huma.StreamResponse, er
 		out.SetHeader("Content-Type", "application/octet-stream")
 		out.SetHeader("Content-Disposition", `attachment; filename="skerry-backup"`)
 		out.SetStatus(http.StatusOK)
-		if err := a.Upkeep.Backup(out.Context(), out.BodyWriter()); err != nil {
+		if err := a.Upkeep.Backup(out.Context(), patient(out)); err != nil {
 			a.Log.ErrorContext(ctx, "backup", "err", err)
 			// The status is sent; breaking the connection is how the reader
 			// learns that the file is not whole.

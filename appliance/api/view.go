@@ -241,29 +241,36 @@ func (v *view) steps() []RunStep {
 
 // observe takes the attempts of the step one observation further.
 func (s *RunStep) observe(o *mission.Observation) {
-	if o.Kind == mission.KindRouted {
+	switch o.Kind {
+	case mission.KindRouted:
 		r := o.Routed
 		s.Attempts = append(s.Attempts, RunAttempt{Attempt: o.Attempt, Grade: r.Route.Grade, Pool: r.Route.Pool, Model: r.Route.Model, Lock: r.Lock,
 			Boundary: r.Boundary, Class: r.Class, Rule: r.Route.Rule, Rejected: r.Route.Rejected, State: "calling", Confidence: llm.Unknown()})
-		return
-	}
-	at := slices.IndexFunc(s.Attempts, func(t RunAttempt) bool { return t.Attempt == o.Attempt })
-	if at < 0 {
-		return
-	}
-	t := &s.Attempts[at]
-	switch o.Kind {
 	case mission.KindGenerated:
-		g := o.Generated
-		t.State, t.Confidence, t.Weakest, t.Minimum = "answered", g.Confidence, g.Weakest, g.Minimum
-		t.Usage, t.CostMicros, t.Adapted = g.Usage, g.CostMicros, g.Adapted
+		if t := s.attempt(o.Attempt); t != nil {
+			g := o.Generated
+			t.State, t.Confidence, t.Weakest, t.Minimum = "answered", g.Confidence, g.Weakest, g.Minimum
+			t.Usage, t.CostMicros, t.Adapted = g.Usage, g.CostMicros, g.Adapted
+		}
 	case mission.KindFailed:
-		f := o.Failed
-		t.State, t.Error, t.Usage, t.CostMicros = "failed", string(f.Error)+": "+f.Message, f.Usage, f.CostMicros
+		if t := s.attempt(o.Attempt); t != nil {
+			f := o.Failed
+			t.State, t.Error, t.Usage, t.CostMicros = "failed", string(f.Error)+": "+f.Message, f.Usage, f.CostMicros
+		}
+	case mission.KindSettled:
+		if t := s.attempt(o.Settled.Attempt); t != nil {
+			t.Used = true
+		}
 	}
-	if o.Kind == mission.KindSettled && o.Settled.Attempt == t.Attempt {
-		t.Used = true
+}
+
+func (s *RunStep) attempt(n int) *RunAttempt {
+	for i := range s.Attempts {
+		if s.Attempts[i].Attempt == n {
+			return &s.Attempts[i]
+		}
 	}
+	return nil
 }
 
 func (v *view) stepState(s *mission.StepState) (state, why, decision string) {
