@@ -78,9 +78,16 @@ func (p *Policy) clearedModel(model llm.ModelID, class llm.DataClass) (bool, Rej
 	case have < 0:
 		return false, Rejection{model, BelowClass, "its clearance " + quote(string(rule.Clearance)) + " is no data class of the policy"}
 	case have < need:
-		return false, Rejection{model, BelowClass, "cleared up to " + string(rule.Clearance) + "; the run is " + string(class)}
+		if p.program != nil { // the same words, made once
+			return false, Rejection{model, BelowClass, p.program.below[have][need]}
+		}
+		return false, Rejection{model, BelowClass, belowClass(rule.Clearance, class)}
 	}
 	return true, Rejection{}
+}
+
+func belowClass(clearance, class llm.DataClass) string {
+	return "cleared up to " + string(clearance) + "; the run is " + string(class)
 }
 
 // known reports whether b is one of the boundaries that there are.

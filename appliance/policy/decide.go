@@ -27,12 +27,12 @@ import (
 // belong on the rail.
 func (p *Policy) Decide(q Query, offers []Offer) Route {
 	c := p.compiled()
-	d := decision{p: p, c: c, q: &q, route: Route{Grade: q.Grade, Last: true, Rejected: make([]Rejection, 0, len(c.models))}}
-	d.objective, d.noPool = ByOrder, ""
+	d := decision{p: p, c: c, q: &q, objective: ByOrder, route: Route{Grade: q.Grade, Last: true, Rejected: make([]Rejection, 0, len(c.models))}}
 	d.pickPool()
 	strangers := d.sortOffers(offers)
 
 	if d.pool != nil {
+		d.fit = make([]candidate, 0, len(d.pool.members))
 		for _, i := range d.pool.members {
 			d.look(i, true)
 		}
@@ -58,7 +58,7 @@ type decision struct {
 	route     Route
 	objective Objective
 	pool      *compiledPool
-	noPool    string   // why there is no pool
+	noPool    string   // why a model that is fine is not in the pool, or that there is none
 	offers    []*Offer // by index into c.models; nil = not on offer
 	disputed  []bool   // by index: several offers under one name contradict each other
 	fit       []candidate
@@ -86,7 +86,9 @@ func (d *decision) pickPool() {
 	d.route.Pool = rule.Ladder[d.q.Grade]
 	if d.pool = d.c.pools[d.route.Pool]; d.pool == nil {
 		d.noPool = "the policy has no pool " + quote(d.route.Pool)
+		return
 	}
+	d.noPool = "it is not in the pool " + quote(d.route.Pool)
 }
 
 // sortOffers files the offers by model and returns the models that the policy
@@ -133,7 +135,7 @@ func (d *decision) look(i int, inPool bool) {
 	case inPool && slices.Contains(d.q.Tried, id):
 		d.reject(Rejection{id, AlreadyTried, "it has already failed at this grade"})
 	case !inPool:
-		d.reject(d.outside(id))
+		d.reject(Rejection{id, NotInPool, d.noPool})
 	default:
 		d.fit = append(d.fit, candidate{o, cost})
 	}
@@ -174,14 +176,6 @@ func (d *decision) constraint(o *Offer, cost int64) (Reason, string) {
 	return "", ""
 }
 
-// outside is the rejection of a model that is fine but not in the pool.
-func (d *decision) outside(id llm.ModelID) Rejection {
-	if d.pool == nil {
-		return Rejection{id, NotInPool, d.noPool}
-	}
-	return Rejection{id, NotInPool, "it is not in the pool " + quote(d.route.Pool)}
-}
-
 func (d *decision) reject(r Rejection) { d.route.Rejected = append(d.route.Rejected, r) }
 
 // choose takes the best fit and rejects the rest.
@@ -206,12 +200,14 @@ func (d *decision) choose() {
 	}
 	best := d.fit[0]
 	d.route.Model = best.offer.ID
+	worse := "it could do it, but " + string(best.offer.ID) + " " + words
+	equal := "it could do it, but " + string(best.offer.ID) + " is no worse and stands earlier in the pool"
 	for _, f := range d.fit[1:] {
-		w := words
+		detail := worse
 		if d.objective == ByCost && f.cost == best.cost || d.objective == ByLatency && latency(f.offer) == latency(best.offer) {
-			w = "is no worse and stands earlier in the pool"
+			detail = equal
 		}
-		d.reject(Rejection{f.offer.ID, NotPreferred, "it could do it, but " + string(best.offer.ID) + " " + w})
+		d.reject(Rejection{f.offer.ID, NotPreferred, detail})
 	}
 }
 

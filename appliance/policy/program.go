@@ -19,6 +19,7 @@ type program struct {
 	index  map[llm.ModelID]int
 	rules  []compiledRule
 	pools  map[string]*compiledPool
+	below  [][]string // by rank of clearance and of class: the words of a rejection
 }
 
 type compiledRule struct {
@@ -64,6 +65,13 @@ func compile(p *Policy) *program {
 			}
 		}
 		c.pools[p.Pools[i].Name] = pool
+	}
+	for _, clearance := range p.Classes {
+		var row []string
+		for _, class := range p.Classes {
+			row = append(row, belowClass(clearance.Name, class.Name))
+		}
+		c.below = append(c.below, row)
 	}
 	env, err := newEnv(p)
 	for i := range p.Rules {
