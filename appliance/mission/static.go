@@ -14,21 +14,22 @@ import (
 // missions finds sub-missions that lead back to where they came from, and such
 // as are not there.
 func (c *compiler) missions() {
-	var visit func(m *Mission, road []string)
-	visit = func(m *Mission, road []string) {
+	done := map[string]bool{} // missions that lead nowhere bad
+	var visit func(m *Mission, road []string, path string)
+	visit = func(m *Mission, road []string, path string) {
 		for _, s := range stepsIn(m.Steps, true) {
 			if s.Mission == nil {
 				continue
 			}
 			name := s.Mission.Name
-			path := c.pathOf(s)
+			if len(road) == 1 { // a step of this mission: where the author looks
+				path = c.pathOf(s)
+			}
 			switch {
 			case slices.Contains(road, name):
-				if path != "" || len(road) > 1 {
-					c.add(path, "missions start each other in a circle: %s", strings.Join(append(road, name), " → "))
-				}
+				c.add(path, "missions start each other in a circle: %s", strings.Join(append(slices.Clone(road), name), " → "))
 			case len(road) > maxChildren:
-				c.add(path, "missions start missions more than %d deep: %s", maxChildren, strings.Join(append(road, name), " → "))
+				c.add(path, "missions start missions more than %d deep: %s", maxChildren, strings.Join(append(slices.Clone(road), name), " → "))
 			default:
 				child, ok := Mission{}, false
 				if c.env.Missions != nil {
@@ -40,15 +41,17 @@ func (c *compiler) missions() {
 					}
 					continue
 				}
-				visit(&child, append(slices.Clone(road), name))
+				if before := len(c.problems); !done[name] {
+					visit(&child, append(slices.Clone(road), name), path)
+					done[name] = len(c.problems) == before
+				}
 			}
 		}
 	}
-	visit(&c.plan.mission, []string{c.plan.mission.Name})
+	visit(&c.plan.mission, []string{c.plan.mission.Name}, "")
 }
 
-// pathOf returns the place of a sub-mission step of this mission in the file,
-// "" for one of another mission.
+// pathOf returns the place of a sub-mission step in the file.
 func (c *compiler) pathOf(target *Step) string {
 	var find func(steps []Step, path string) string
 	find = func(steps []Step, path string) string {

@@ -113,7 +113,7 @@ func (p *structProvider) output(name string, s *Step, e CompileEnv, depth int) *
 	case s.Mission != nil:
 		f["verdict"], f["reason"], f["run"] = anyString, anyString, anyString
 		child := map[string]*types.Type{}
-		if e.Missions != nil && depth < maxChildren {
+		if e.Missions != nil && depth < maxChildren && len(p.structs) < maxStructs {
 			if m, ok := e.Missions(s.Mission.Name); ok {
 				for _, in := range stepsIn(m.Steps, false) {
 					child[in.ID] = p.output(name+".fields."+in.ID, in, e, depth+1)
@@ -128,8 +128,12 @@ func (p *structProvider) output(name string, s *Step, e CompileEnv, depth int) *
 	return p.add(name, f)
 }
 
-// maxChildren bounds how deep missions start missions.
-const maxChildren = 4
+// maxChildren bounds how deep missions start missions, and maxStructs how many
+// objects all of them together may have; what is beyond has no fields.
+const (
+	maxChildren = 4
+	maxStructs  = 5_000
+)
 
 // stepsIn returns the steps and those in their branches, in order; with each,
 // also those inside each steps.
