@@ -232,6 +232,7 @@ type world struct {
 	cancel  context.CancelFunc
 	done    chan error
 	logs    *logs
+	durable bool // fsync: only where power or speed matters
 	began   time.Time
 	wrap    func(*gateway.Gateway) engine.Models // nil = the gateway itself
 }
@@ -257,7 +258,9 @@ func (l *logs) String() string {
 // newWorld has four models, all served by one fake with the given behaviour.
 func newWorld(t testing.TB, p llm.Provider) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), fleet: newFleet(), rules: &rulebook{}, shelf: &shelf{plans: map[string]*mission.Plan{}}, logs: &logs{}}
+	_, benchmark := t.(*testing.B)
+	_, killed := t.(jam)
+	w := &world{t: t, durable: benchmark || killed, dir: t.TempDir(), fleet: newFleet(), rules: &rulebook{}, shelf: &shelf{plans: map[string]*mission.Plan{}}, logs: &logs{}}
 	if p == nil {
 		p = fake(nil)
 	}
@@ -325,7 +328,7 @@ func classNames(p *policy.Policy) []llm.DataClass {
 
 func (w *world) open() {
 	w.t.Helper()
-	db, err := store.Open(w.dir, store.Options{})
+	db, err := store.Open(w.dir, store.Options{NoSync: !w.durable})
 	if err != nil {
 		w.t.Fatal(err)
 	}
