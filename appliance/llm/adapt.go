@@ -226,7 +226,7 @@ func (b *builder) request(listName, list string, maxTokens int, schema json.RawM
 	p := &b.a.prompt
 	values := map[string]string{
 		// Space around a document says nothing, and dialects have their own.
-		"document":     strings.TrimSpace(p.Text),
+		"document":     strings.TrimSpace(b.t.View.show(p.Text)),
 		"instructions": strings.TrimSpace(p.Instructions),
 	}
 	if listName != "" {

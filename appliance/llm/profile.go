@@ -18,6 +18,7 @@ type Profile struct {
 type TaskProfile struct {
 	System    string               `json:"system,omitempty"`
 	User      string               `json:"user"`
+	View      View                 `json:"view,omitempty"`      // how the document is shown; empty = as it is
 	Prefill   string               `json:"prefill,omitempty"`   // beginning of the answer
 	Field     string               `json:"field,omitempty"`     // extract: one line per field, with {name}, {type} and {about}
 	Label     string               `json:"label,omitempty"`     // classify: one line per label, with {name} and {about}

@@ -91,6 +91,9 @@ func (t *TaskProfile) check(kind TaskKind) error {
 			}
 		}
 	}
+	if t.View != "" && t.View != ViewLines {
+		return fmt.Errorf("view: there is no view %q; it is %q or left out", t.View, ViewLines)
+	}
 	if t.PerAsk < 0 || t.MaxTokens < 0 {
 		return fmt.Errorf("perAsk and maxTokens cannot be negative")
 	}
