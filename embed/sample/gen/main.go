@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -119,7 +120,7 @@ func marshal(v any) ([]byte, error) {
 // render makes the document of a spec.
 func render(s spec) (sample, []byte) {
 	h := fnv.New64a()
-	h.Write([]byte(s.file))
+	h.Write([]byte(cmp.Or(s.draw, s.file)))
 	r := rand.New(rand.NewPCG(h.Sum64(), 1))
 	v := newInvoice(r, s)
 	v.title = titles[s.lang][s.wording]

@@ -4,6 +4,7 @@ package main
 // change, because the random choices of a document come from its name.
 type spec struct {
 	file, story, lang, supplier string
+	draw                        string // the name that the random choices come from; empty = file
 	layout, currency            string
 	number, date, money         string // see sheet
 	terms                       string
@@ -85,7 +86,20 @@ func unusual() []spec {
 		s.expect.Note = "unusual labels: the step escalates, and waits for a person unless the stronger pool is sure"
 		return s
 	}
+	odd := func(s spec, en, de string) spec {
+		s.story, s.what, s.expect = "confidence", [2]string{en, de}, approved
+		s.expect.Note = "an unfamiliar layout: the step escalates, and the stronger pool is sure"
+		return s
+	}
 	return []spec{
+		odd(spec{file: "quenby-brackets", draw: "cand-bracket-1-2", lang: "en", supplier: "Quenby Tools & Wells Ltd", layout: "bracket", currency: "GBP", number: "1,234.56", date: "02/01/2006", money: "EUR 1", terms: "Net 30 days", wording: 1, shipping: true}, "labels in brackets", "Beschriftung in Klammern"),
+		odd(spec{file: "tessel-markdown", draw: "cand-markdown-0-0", lang: "en", supplier: "Tessel Software Inc.", layout: "markdown", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "Net 30 days", shipping: true}, "written in Markdown", "in Markdown geschrieben"),
+		odd(spec{file: "quenby-markdown", draw: "cand-markdown-0-2", lang: "en", supplier: "Quenby Tools & Wells Ltd", layout: "markdown", currency: "EUR", number: "1,234.56", date: "2 January 2006", money: "1", terms: "Net 30 days", shipping: true}, "written in Markdown, amounts without a sign", "in Markdown geschrieben, Beträge ohne Zeichen"),
+		odd(spec{file: "tessel-markdown-iso", draw: "cand-markdown-2-0", lang: "en", supplier: "Tessel Software Inc.", layout: "markdown", currency: "EUR", number: "1,234.56", date: "2006-01-02", money: "1", terms: "Net 30 days", wording: 2, shipping: true}, "written in Markdown, ISO dates", "in Markdown geschrieben, ISO-Datum"),
+		odd(spec{file: "auental-stern-markdown", draw: "cand-markdown-1-4", lang: "de", supplier: "Auental-Stern Energie AG", layout: "markdown", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "1 EUR", terms: "30 Tage netto", wording: 1, shipping: true}, "written in Markdown, with freight (German)", "in Markdown geschrieben, mit Versand"),
+		odd(spec{file: "birkenried-markdown", draw: "cand-markdown-3-3", lang: "de", supplier: "Birkenried Werkzeuge GmbH", layout: "markdown", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "1", terms: "30 Tage netto", wording: 3}, "written in Markdown, amounts without a sign (German)", "in Markdown geschrieben, Beträge ohne Zeichen"),
+		odd(spec{file: "birkenried-klammern", lang: "de", supplier: "Birkenried Werkzeuge GmbH", layout: "bracket", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "1 €", terms: "30 Tage netto"}, "labels in brackets (German)", "Beschriftung in Klammern"),
+		odd(spec{file: "auental-markdown", lang: "de", supplier: "Auental Energie AG", layout: "markdown", currency: "CHF", number: "1'234.56", date: "02.01.2006", money: "EUR 1", terms: "30 Tage netto", wording: 1}, "written in Markdown (German)", "in Markdown geschrieben"),
 		terms(spec{file: "marrowby-machinery-advance", lang: "en", supplier: "Marrowby Machinery Ltd", layout: "plain", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "Prepayment required before shipment"}, "advance payment", "Vorauszahlung"),
 		terms(spec{file: "stellan-motors-upfront", lang: "en", supplier: "Stellan Motors Inc.", layout: "pdf-letter", currency: "USD", number: "1,234.56", date: "January 2, 2006", money: "€1", terms: "40% upfront, balance on delivery"}, "part of the price upfront", "Teil des Preises im Voraus"),
 		terms(spec{file: "corvane-chemicals-credit", lang: "en", supplier: "Corvane Chemicals Ltd", layout: "padded", currency: "EUR", number: "1,234.56", date: "2006-01-02", money: "1 EUR", terms: "Payment by letter of credit at 60 days sight", wording: 1}, "letter of credit", "Akkreditiv"),
