@@ -33,7 +33,7 @@ createRoot(root).render(
       defaultColorScheme="auto"
       colorSchemeManager={schemes}
       withCssVariables={false}
-      withStaticClasses={false}
+      withGlobalClasses={false}
     >
       <I18nProvider>
         <QueryClientProvider client={queries}>

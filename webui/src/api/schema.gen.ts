@@ -48,7 +48,7 @@ export interface paths {
         };
         /**
          * Changes of runs and decisions, live
-         * @description Server-sent events for lists. `run`: data is the Summary of a run that changed. `counts`: data is LiveCounts. `reload`: too much changed at once; fetch the lists again, as after every (re)connect.
+         * @description Server-sent events for lists. run: data is the Summary of a run that changed. counts: data is LiveCounts, at the start and when a number changed. reload: too much changed at once; fetch the lists again, as after every reconnect.
          */
         get: operations["events"];
         put?: never;
@@ -206,7 +206,7 @@ export interface paths {
         put?: never;
         /**
          * Start a run
-         * @description Send a form with a part input.<name> for every input (a file or a value), or JSON. The run is durable when the answer comes: 202 while it goes on, 200 where wait saw it end or wait for a decision.
+         * @description Send a form with a part input.NAME for every input (a file or a value), or JSON. The run is durable when the answer comes: 202 while it goes on, 200 where wait saw it end or wait for a decision.
          */
         post: operations["start-run"];
         delete?: never;
@@ -462,7 +462,7 @@ export interface paths {
         };
         /**
          * The Explain rail of a run, live
-         * @description Server-sent events. `observation`: id is the sequence number, data a RailEvent. `end`: the run has ended and nothing follows; close the source. A stream that breaks goes on where it was with Last-Event-ID; 204 says that there is nothing more.
+         * @description Server-sent events. observation: id is the sequence number, data a RailEvent. end: the run has ended and nothing follows; close the source. A stream that breaks goes on where it was with Last-Event-ID, without loss or repeat; 204 says that there is nothing more.
          */
         get: operations["run-events"];
         put?: never;
@@ -636,11 +636,20 @@ export interface components {
             into: components["schemas"]["Label"][];
         };
         ConfidenceRule: {
+            below?: string;
             /** Format: double */
             min: number;
+            missing?: string;
+            queue?: string;
         };
         Counts: {
+            byClass: {
+                [key: string]: number;
+            };
             byMission: {
+                [key: string]: number;
+            };
+            byModel: {
                 [key: string]: number;
             };
             /** @description Open decisions by queue. */
@@ -1585,14 +1594,15 @@ export interface components {
             ends?: string;
             /** @description The better of en and de for this caller. */
             language: string;
+            /**
+             * Format: int64
+             * @description Largest document that is taken in.
+             */
+            maxUploadBytes: number;
             /** @description What everyone on this site should know. */
             notices: components["schemas"]["Notice"][];
             version: string;
             who: components["schemas"]["Principal"];
-        };
-        SessionInBody: {
-            /** @description From the one-time sign-in link. */
-            token: string;
         };
         SettleBody: {
             /** @description amend only: the corrected fields. */
@@ -1611,6 +1621,10 @@ export interface components {
             output?: unknown;
             skipped?: boolean;
             why?: string;
+        };
+        SignIn: {
+            /** @description From the one-time sign-in link. */
+            token: string;
         };
         Span: {
             /** Format: int64 */
@@ -1794,7 +1808,8 @@ export interface operations {
                 /** @description Open ones, oldest first, or settled ones, newest first. */
                 open?: "true" | "false";
                 queue?: string;
-                run?: string;
+                /** @description Only queues that the caller may settle in. */
+                mine?: boolean;
                 cursor?: string;
                 limit?: number;
             };
@@ -2160,7 +2175,10 @@ export interface operations {
     };
     "publish-mission": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Digest of the draft that was looked at; another one is not published. */
+                digest?: string;
+            };
             header?: never;
             path: {
                 name: string;
@@ -2216,7 +2234,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The run has ended or waits for a decision */
+            /** @description The run has ended or waits for a decision. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2289,7 +2307,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description the file as it is */
+            /** @description the file as it is, always as an attachment */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2504,6 +2522,8 @@ export interface operations {
                 class?: string;
                 verdict?: string;
                 model?: string;
+                /** @description Part of the id, the subject, or the name of who started it. */
+                text?: string;
                 /** @description Created at or after. */
                 from?: string;
                 /** @description Created before. */
@@ -2679,13 +2699,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description the text */
+            /** @description the text, UTF-8 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain; charset=utf-8": string;
+                    "text/plain": string;
                 };
             };
             /** @description Error */
@@ -2819,14 +2839,17 @@ export interface operations {
     };
     "sign-in": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Language of sentences; else Accept-Language decides. */
+                lang?: "en" | "de";
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SessionInBody"];
+                "application/json": components["schemas"]["SignIn"];
             };
         };
         responses: {

@@ -96,7 +96,7 @@ export function LanguageSwitch() {
           type="button"
           lang={l}
           aria-pressed={l === lang}
-          aria-label={t(`language.${l}`)}
+          title={t(`language.${l}`)}
           onClick={() => setLang(l)}
         >
           {l.toUpperCase()}
