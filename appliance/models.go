@@ -42,8 +42,9 @@ type models struct {
 
 // modelEntry is one model of the catalogue.
 type modelEntry struct {
-	child *plugins.Child
-	calls atomic.Int64
+	child   *plugins.Child
+	calls   atomic.Int64
+	started chan struct{} // closed when the first start has come to something, or was not tried
 
 	mu    sync.Mutex // guards model: its lock is complete once the child has answered
 	model llm.Model
@@ -130,7 +131,7 @@ func (m *models) add(c Config, s starter, executable []byte) error {
 	if err != nil {
 		return err
 	}
-	m.entries[s.ID] = &modelEntry{child: child, model: model}
+	m.entries[s.ID] = &modelEntry{child: child, model: model, started: make(chan struct{})}
 	m.order = append(m.order, s.ID)
 	return nil
 }
@@ -168,32 +169,29 @@ func (m *models) Start(ctx context.Context) error {
 		e := m.entries[id]
 		m.watches.Go(func() { m.watch(life, e) })
 		if slices.Contains(stopped, id) {
+			close(e.started)
 			continue
 		}
 		m.watches.Go(func() {
+			defer close(e.started)
 			if err := e.child.Start(life); err != nil && life.Err() == nil {
 				m.log.Error("model does not start", "model", id, "err", err)
+				return
 			}
+			m.complete(life, e)
 		})
 	}
 	return nil
 }
 
-// Settle waits until every model is up, down for good, or stopped, but no
-// longer than ctx: work that begins a moment later finds its models there.
+// Settle waits until every model has started, or could not, but no longer than
+// ctx: work that begins a moment later finds its models there.
 func (m *models) Settle(ctx context.Context) {
 	for _, id := range m.order {
-		for {
-			e := m.entries[id]
-			next := e.child.Changed()
-			if e.child.State().Phase != plugins.Starting {
-				break
-			}
-			select {
-			case <-next:
-			case <-ctx.Done():
-				return
-			}
+		select {
+		case <-m.entries[id].started:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -217,6 +215,9 @@ func (m *models) watch(ctx context.Context, e *modelEntry) {
 
 func (m *models) complete(ctx context.Context, e *modelEntry) {
 	served, err := e.child.Models(ctx)
+	if err != nil && e.child.State().Phase != plugins.Ready {
+		return // it went away meanwhile, and is asked again when it is back
+	}
 	if err != nil || len(served) != 1 {
 		m.log.Warn("a model does not say what it is", "model", e.model.ID, "models", len(served), "err", err)
 		return

@@ -29,9 +29,9 @@ type sampleEntry struct {
 	Story    string       `json:"story"`
 	Language string       `json:"language"`
 	Expect   struct {
-		Verdict string       `json:"verdict"`
-		Class   string       `json:"class"`
-		Note    mission.Text `json:"note"`
+		Verdict string `json:"verdict"`
+		Class   string `json:"class"`
+		Note    string `json:"note"`
 	} `json:"expect"`
 }
 
@@ -54,8 +54,12 @@ func newSamples() (samples, error) {
 		if media == "" {
 			media = "application/octet-stream"
 		}
+		var note mission.Text
+		if e.Expect.Note != "" {
+			note = mission.Text{"en": e.Expect.Note}
+		}
 		s.list = append(s.list, api.Sample{
-			File: e.File, Title: e.Title, Story: e.Story, Language: e.Language, Note: e.Expect.Note,
+			File: e.File, Title: e.Title, Story: e.Story, Language: e.Language, Note: note,
 			MediaType: media, SizeBytes: info.Size(), Expect: e.Expect.Verdict,
 		})
 	}

@@ -172,6 +172,8 @@ func documentReadCommand(g *globals) *cobra.Command {
 		Use:    document.Verb,
 		Hidden: true,
 		Args:   cobra.NoArgs,
-		RunE:   func(*cobra.Command, []string) error { return document.Main(g.In, g.Out) },
+		// Nothing of the usual preparation: it has no home, no data and no language.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE:              func(*cobra.Command, []string) error { return document.Main(g.In, g.Out) },
 	}
 }
