@@ -65,6 +65,7 @@ func TestReadTypes(t *testing.T) {
 		{"a Swiss number", "CHF 1'234.50", Field{Type: TypeDecimal}, `1234.50`, `"1234.50"`, "", "1'234.50"},
 		{"a French number", "12 345 678,90 €", Field{Type: TypeDecimal}, `12345678.90`, `"12345678.90"`, "", "12 345 678,90"},
 		{"a number in a row of numbers", "2 1 234,50 19", Field{Type: TypeDecimal}, `1234.50`, `"1234.50"`, "", "1 234,50"},
+		{"two numbers beside each other", "1234 567,00", Field{Type: TypeDecimal}, `1234567.00`, `"1234567.00"`, "not found in the document", ""},
 		{"a date is no number", "06.04.2026", Field{Type: TypeDecimal}, `6.04`, `"6.04"`, "not found in the document", ""},
 		{"the reading with as many digits", "5 and 5,00", Field{Type: TypeDecimal}, `5.00`, `"5.00"`, "", "5,00"},
 		{"an integer", "3 pieces", Field{Type: TypeInteger}, `3`, `3`, "", "3"},
@@ -78,6 +79,7 @@ func TestReadTypes(t *testing.T) {
 		{"a date that there is not", "2026-02-29", Field{Type: TypeDate}, `"2026-02-29"`, `null`, "“2026-02-29” is no date that there is", ""},
 		{"a date that stands nowhere", isThere, Field{Type: TypeDate}, `"2026-06-05"`, `"2026-06-05"`, "not found in the document", ""},
 		{"an American date", "Date: 4/6/26", Field{Type: TypeDate}, `"2026-04-06"`, `"2026-04-06"`, "", "4/6/26"},
+		{"with points never month first", "01.09.2026", Field{Type: TypeDate}, `"2026-01-09"`, `"2026-01-09"`, "not found in the document", ""},
 		{"a German month", "den 6. März 2026", Field{Type: TypeDate}, `"2026-03-06"`, `"2026-03-06"`, "", "6. März 2026"},
 		{"a French month", "le 1er août 2026", Field{Type: TypeDate}, `"2026-08-01"`, `"2026-08-01"`, "", "1er août 2026"},
 		{"an English month first", "AUGUST 1st, 2026", Field{Type: TypeDate}, `"2026-08-01"`, `"2026-08-01"`, "", "AUGUST 1st, 2026"},
@@ -303,7 +305,10 @@ func TestConfidenceIsOfTheRightTokens(t *testing.T) {
 		for at := 0; at < len(answer); {
 			n := min(rapid.IntRange(0, 4).Draw(t, "bytes"), len(answer)-at) // tokens without bytes happen
 			p := 0.9
-			if at <= doubt && doubt < at+n {
+			switch {
+			case n == 0:
+				p = 0.01 // doubt about nothing is no doubt
+			case at <= doubt && doubt < at+n:
 				p = 0.1
 			}
 			ts = append(ts, Token{Bytes: []byte(answer[at : at+n]), Logprob: math.Log(p)})

@@ -72,6 +72,7 @@ func TestDecide(t *testing.T) {
 		{"waiting helps where nobody offers a cleared model", Query{}, offers{}, "", "a down no provider offers it at the moment", true},
 		{"waiting helps where the model that failed is down", Query{Tried: []llm.ModelID{"a", "b"}}, offers{"a": down, "b": up}, "", "b already-tried it has already failed at this grade", true},
 		{"no waiting where all were tried", Query{Tried: []llm.ModelID{"a", "b"}}, offers{"a": up, "b": up}, "", "a already-tried it has already failed at this grade", false},
+		{"no waiting for a model of another pool", Query{Tried: []llm.ModelID{"a", "b"}}, offers{"a": up, "b": up, "e": down}, "", "e down it cannot be called now: the process has ended", false},
 		{"a model below the class", Query{}, offers{"a": up, "b": up, "c": up}, "a", "c clearance-below-class cleared up to internal; the run is restricted", false},
 		{"a model behind a closed boundary", Query{}, offers{"a": external, "b": up}, "b", "a boundary-closed data up to public may cross into the boundary external; the run is restricted", false},
 		{"a boundary that nobody knows", Query{}, offers{"a": func(o *Offer) { o.Boundary = "moon" }, "b": up}, "b", "a boundary-closed it is not known where the bytes would go (boundary “moon”)", false},
