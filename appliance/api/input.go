@@ -79,7 +79,7 @@ func typed(t llm.FieldType, values []string, text, location string) (json.RawMes
 		}
 	case llm.TypeEnum:
 		if !slices.Contains(values, text) {
-			return nil, invalid(location, "%s is none of %s", quoted(text), strings.Join(values, ", "))
+			return nil, invalid(location, "%s is not an allowed value; use one of %s", quoted(text), strings.Join(values, ", "))
 		}
 	case llm.TypeIBAN:
 		text = strings.ToUpper(strings.ReplaceAll(text, " ", ""))

@@ -297,7 +297,7 @@ func (v *view) stepState(s *mission.StepState) (state, why, decision string) {
 func (v *view) rail(lang string) []RailEntry {
 	rail := make([]RailEntry, len(v.journal))
 	for i, o := range v.journal {
-		rail[i] = RailEntry{Seq: o.Seq, At: o.At, Kind: o.Kind, Step: o.Step, Attempt: o.Attempt, Sentence: sentence(o, lang)}
+		rail[i] = RailEntry{Seq: o.Seq, At: o.At, Kind: o.Kind, Step: o.Step, Attempt: o.Attempt, Sentence: o.Sentence(lang)}
 		switch o.Kind {
 		case mission.KindGenerated:
 			rail[i].CostMicros = o.Generated.CostMicros
@@ -309,7 +309,7 @@ func (v *view) rail(lang string) []RailEntry {
 }
 
 func railEvent(o mission.Observation, lang string) RailEvent {
-	return RailEvent{o, sentence(o, lang)}
+	return RailEvent{o, o.Sentence(lang)}
 }
 
 // documents returns the input documents in the order of the mission's input.
