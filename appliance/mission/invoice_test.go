@@ -125,6 +125,9 @@ func TestTheInvoiceStory(t *testing.T) {
 			if r.Verdict.Is != row.is || !strings.Contains(r.Verdict.Reason, row.because) {
 				t.Errorf("verdict %s (%s), want %s (%s)", r.Verdict.Is, r.Verdict.Reason, row.is, row.because)
 			}
+			if strings.Contains(row.because, "not so:") && !strings.Contains(r.Verdict.Because.In("de"), "nicht so: Netto, Versand und Steuer") {
+				t.Errorf("in German it is %q", r.Verdict.Because.In("de"))
+			}
 			if row.class != "" && string(r.Class) != row.class {
 				t.Errorf("class %s, want %s", r.Class, row.class)
 			}

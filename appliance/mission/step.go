@@ -53,8 +53,24 @@ func (s *scheduler) check(n *node, st *StepState, env *scope) {
 		}
 		reasons = append(reasons, reason)
 	}
-	out := map[string]any{"held": c.Held, "reason": strings.Join(reasons, "; ")}
+	out := map[string]any{"held": c.Held, "reason": c.reason("en")}
 	s.settle(st, SettledData{Output: jsonOf(out)})
+}
+
+// reason says in one language what does not hold; "" if everything does.
+func (c *CheckedData) reason(lang string) string {
+	var out []string
+	for _, r := range c.Results {
+		if r.Held {
+			continue
+		}
+		s := tell(lang, "not so: ", "nicht so: ") + r.Because.In(lang)
+		if r.Detail != "" {
+			s += " (" + r.Detail + ")"
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, "; ")
 }
 
 // branch takes the first arm whose condition holds.

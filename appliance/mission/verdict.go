@@ -75,7 +75,7 @@ func (s *scheduler) verdict() {
 		}
 		v := VerdictData{Is: o.Is, Reason: o.Text.In("en"), Because: o.Text}
 		if x := s.plan.because[i]; x != nil {
-			if v.Because, v.Reason = nil, env.words(x); v.Reason == "" {
+			if v.Because, v.Reason = s.inLanguages(x), env.words(x); v.Reason == "" {
 				v.Reason = "no reason was given"
 			}
 		}
@@ -87,6 +87,22 @@ func (s *scheduler) verdict() {
 		return
 	}
 	s.end(VerdictData{Is: Referred, Code: "no-outcome", Reason: "none of the outcomes that the mission names applies"})
+}
+
+// inLanguages returns the reason of a check in every language that the
+// platform speaks, where x is that reason and nothing else; nil otherwise,
+// because what a person wrote is in one language.
+func (s *scheduler) inLanguages(x *expression) Text {
+	id, ok := strings.CutSuffix(x.source, ".reason")
+	n := s.plan.nodes[id]
+	if !ok || n == nil || n.Check == nil {
+		return nil
+	}
+	c := s.state(n, nil).Checked
+	if c == nil {
+		return nil
+	}
+	return Text{"en": c.reason("en"), "de": c.reason("de")}
 }
 
 // unnamed returns the objections that the condition of an outcome does not
