@@ -96,8 +96,8 @@ func (o output) confidence(start, end int) (Confidence, ConfidenceSource) {
 	least, found := 0.0, false
 	first := sort.SearchInts(o.starts, start+1) - 1
 	for i := max(first, 0); i < len(o.tokens) && o.starts[i] < end; i++ {
-		if o.starts[i]+len(o.tokens[i].Bytes) <= start {
-			continue
+		if len(o.tokens[i].Bytes) == 0 {
+			continue // it says nothing about any byte
 		}
 		l := o.tokens[i].Logprob
 		if math.IsNaN(l) {

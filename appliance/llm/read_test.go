@@ -66,6 +66,7 @@ func TestReadTypes(t *testing.T) {
 		{"a French number", "12 345 678,90 €", Field{Type: TypeDecimal}, `12345678.90`, `"12345678.90"`, "", "12 345 678,90"},
 		{"a number in a row of numbers", "2 1 234,50 19", Field{Type: TypeDecimal}, `1234.50`, `"1234.50"`, "", "1 234,50"},
 		{"two numbers beside each other", "1234 567,00", Field{Type: TypeDecimal}, `1234567.00`, `"1234567.00"`, "not found in the document", ""},
+		{"a group too long for thousands", "1234.567,00", Field{Type: TypeDecimal}, `1234567.00`, `"1234567.00"`, "not found in the document", ""},
 		{"a date is no number", "06.04.2026", Field{Type: TypeDecimal}, `6.04`, `"6.04"`, "not found in the document", ""},
 		{"the reading with as many digits", "5 and 5,00", Field{Type: TypeDecimal}, `5.00`, `"5.00"`, "", "5,00"},
 		{"an integer", "3 pieces", Field{Type: TypeInteger}, `3`, `3`, "", "3"},
