@@ -2,6 +2,8 @@ package appliance
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	"skerry/appliance/api"
@@ -25,10 +27,20 @@ var (
 
 // Runs implements api.Runs.
 func (l ledger) Runs(ctx context.Context, f api.RunFilter) ([]mission.Summary, string, error) {
-	return l.DB.Runs(ctx, store.Filter{
+	page, next, err := l.DB.Runs(ctx, store.Filter{
 		State: f.State, Mission: f.Mission, Class: f.Class, Verdict: f.Verdict, Model: f.Model, Text: f.Text,
 		From: f.From, To: f.To, Cursor: f.Cursor, Limit: f.Limit,
 	})
+	return page, next, cursorFault(err)
+}
+
+// cursorFault tells whoever sent a cursor that no list gave out to start over.
+func cursorFault(err error) error {
+	if errors.Is(err, store.ErrCursor) {
+		return &api.Error{Status: http.StatusUnprocessableEntity, Code: "bad-cursor", Err: err,
+			Detail: "This page cursor is not one that the list gave out. Start from the first page."}
+	}
+	return err
 }
 
 // Counts implements api.Runs.
@@ -39,7 +51,8 @@ func (l ledger) Counts(ctx context.Context) (api.RunCounts, error) {
 
 // Decisions implements api.Decisions.
 func (l ledger) Decisions(ctx context.Context, f api.DecisionFilter) ([]mission.Decision, string, error) {
-	return l.DB.Decisions(ctx, store.DecisionFilter(f))
+	page, next, err := l.DB.Decisions(ctx, store.DecisionFilter(f))
+	return page, next, cursorFault(err)
 }
 
 // sessions is the store as the API keeps sessions.

@@ -161,7 +161,7 @@ type DecisionFilter struct {
 func (db *DB) Decisions(ctx context.Context, f DecisionFilter) ([]mission.Decision, string, error) {
 	after, err := base64.RawURLEncoding.DecodeString(f.Cursor)
 	if err != nil || (len(after) > 0 && len(after) < 9) {
-		return nil, "", fmt.Errorf("decisions: %w", errCursor)
+		return nil, "", fmt.Errorf("decisions: %w", ErrCursor)
 	}
 	limit := pageSize(f.Limit)
 	var page []mission.Decision

@@ -16,7 +16,8 @@ import (
 	"skerry/appliance/mission"
 )
 
-var errCursor = errors.New("the page cursor is not one that this list gave out; start from the first page")
+// ErrCursor: a page cursor is not one that the list gave out.
+var ErrCursor = errors.New("the page cursor is not one that this list gave out; start from the first page")
 
 // Page sizes of lists.
 const (
@@ -133,7 +134,7 @@ func (f *Filter) bounds() (from, to runKey, err error) {
 	if f.Cursor != "" {
 		b, err := base64.RawURLEncoding.DecodeString(f.Cursor)
 		if err != nil || len(b) != runBytes {
-			return from, to, errCursor
+			return from, to, ErrCursor
 		}
 		before, ok := runKey(b).before()
 		if !ok {
