@@ -3,6 +3,7 @@ package mission
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,6 +161,12 @@ func TestWhatMakesNoSenseDoesNotCompile(t *testing.T) {
 
 func TestReferencesAreFound(t *testing.T) {
 	l, _ := testLanguage(t, anInvoice)
+	for _, hidden := range []string{`{"a": invoice.total}["a"] > 1`, `[invoice.total][0] > 1`, `[1].exists(x, x > invoice.count)`, `(invoice.paid ? invoice.total : invoice.net) > 1`} {
+		x, iss := l.compile(hidden, false, types.BoolType)
+		if iss != nil || !slices.Equal(x.refs, []string{"invoice"}) {
+			t.Errorf("%s: %v, %v", hidden, x, iss)
+		}
+	}
 	x, iss := l.compile(`sum(invoice.lines.amount) == invoice.total + invoice.tax.or(0) && invoice.lines.all(l, l.amount > 0) && !invoice.broken`, false, types.BoolType)
 	if iss != nil {
 		t.Fatal(iss)
@@ -224,4 +231,35 @@ func TestDecimalsAreDigitsOnly(t *testing.T) {
 			t.Errorf("%q was read as %v", s, d)
 		}
 	}
+}
+
+// FuzzExpression: whatever an author writes compiles or is refused with words,
+// and what compiles can be evaluated, explained and stopped.
+func FuzzExpression(f *testing.F) {
+	for _, s := range []string{
+		`sum(invoice.lines.amount) == invoice.net`, `invoice.lines.all(l, l.amount > 0.5)`, `tables.unusual.mentioned_in(invoice.terms.or(""))`,
+		`{"a": [invoice.total]}["a"][0] > 1`, `invoice.number.matches("[0-9]+")`, `-invoice.net * 2 - round(1.5, 0) < 3 || invoice.paid`, `x.?y[?0]`, `invoice{total: 1}`,
+		`date("2026-01-01") - invoice.issued > 3 ? "a" + invoice.number : "b".upperAscii()`,
+	} {
+		f.Add(s)
+	}
+	l, v := testLanguage(f, anInvoice)
+	f.Fuzz(func(t *testing.T, src string) {
+		if len(src) > 200 { // a long one takes the time of many short ones
+			return
+		}
+		x, iss := l.compile(src, len(src)%2 == 0, nil)
+		if x == nil {
+			if len(iss) == 0 || iss[0].message == "" {
+				t.Fatalf("%q is refused without a word", src)
+			}
+			return
+		}
+		s := &scheduler{run: &Run{}, plan: &Plan{structs: l.structs}}
+		env := s.scope(nil, nil)
+		env.cache = v
+		_, _ = env.eval(x)
+		_ = env.detail(x)
+		_ = env.causes(x)
+	})
 }

@@ -130,6 +130,15 @@ func (w *walker) walk(e celast.Expr) *types.Type {
 		for _, x := range e.AsList().Elements() {
 			w.walk(x)
 		}
+	case celast.MapKind:
+		for _, x := range e.AsMap().Entries() {
+			w.walk(x.AsMapEntry().Key())
+			w.walk(x.AsMapEntry().Value())
+		}
+	case celast.StructKind:
+		for _, x := range e.AsStruct().Fields() {
+			w.walk(x.AsStructField().Value())
+		}
 	case celast.ComprehensionKind:
 		return w.comprehension(e.AsComprehension())
 	}

@@ -352,3 +352,39 @@ verdict:
 		t.Errorf("an outcome that names the objection: %+v", r.Verdict)
 	}
 }
+
+func BenchmarkNext(b *testing.B) {
+	plan := invoicePlan(b)
+	w := &world{plan: plan, policy: testPolicy, last: 1, texts: map[string]string{"document": "Invoice " + strings.Repeat("line of text\n", 200)}, people: decide(Approve, "ok")}
+	w.answer = func(c Call) (map[string]llm.Value, *FailedData) { return good(c), nil }
+	_, journal := drive(b, w, start(w))
+	runs := make([]*Run, len(journal))
+	for i := range journal {
+		r, err := Fold(journal[:i+1])
+		if err != nil {
+			b.Fatal(err)
+		}
+		runs[i] = r
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, r := range runs {
+			if _, err := plan.Next(r, Facts{Now: epoch, Policy: testPolicy, Texts: w.texts}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(runs)), "µs/Next")
+}
+
+func BenchmarkCompile(b *testing.B) {
+	m, err := Parse([]byte(whole))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := Compile(m, testEnv()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -314,5 +314,11 @@ func FuzzParse(f *testing.F) {
 		if err == nil && (m.Name == "" || len(m.Steps) == 0 || len(m.Verdict) == 0) {
 			t.Fatalf("took a mission without name, steps or verdict: %+v", m)
 		}
+		if err != nil {
+			return
+		}
+		if _, err := Compile(m, testEnv()); err != nil && !errors.As(err, &problems) {
+			t.Fatalf("an error that is no list of problems: %v", err)
+		}
 	})
 }
