@@ -129,7 +129,7 @@ func newGin(a *API) *gin.Engine {
 		a.Log.Error("trusted proxies", "err", err)
 	}
 	e.NoRoute(func(c *gin.Context) {
-		a.refuse(c.Writer, c.Request, &Error{Status: http.StatusNotFound, Detail: "There is nothing at " + c.Request.URL.Path + ". The addresses of the API are in openapi.json."})
+		a.refuse(c.Writer, c.Request, &Error{Status: http.StatusNotFound, Detail: "There is nothing at " + c.Request.URL.Path + ". What there is, is in " + prefix + "/openapi.json."})
 	})
 	e.NoMethod(func(c *gin.Context) {
 		a.refuse(c.Writer, c.Request, &Error{Status: http.StatusMethodNotAllowed, Detail: c.Request.URL.Path + " does not take " + c.Request.Method + "; it takes " + c.Writer.Header().Get("Allow") + "."})

@@ -15,6 +15,7 @@ func (a *API) bindHome() {
 		access: asked, action: policy.ReadRuns}, a.home)
 	bind(a, route[struct{}]{Operation: get("health", "/health", "site", "Does the appliance answer"), access: open}, a.health)
 	bind(a, route[struct{}]{Operation: get("version", "/version", "site", "What is installed"), access: signedIn}, a.version)
+	bind(a, route[struct{}]{Operation: binary(get("openapi", "/openapi.json", "site", "This description of the API"), openAPIType, "OpenAPI 3.1"), access: signedIn}, a.describe)
 }
 
 func (a *API) home(ctx context.Context, _ *struct{}) (*body[Home], error) {
@@ -60,4 +61,14 @@ func (a *API) health(context.Context, *struct{}) (*body[Health], error) {
 
 func (a *API) version(context.Context, *struct{}) (*body[Version], error) {
 	return &body[Version]{a.Build}, nil
+}
+
+const openAPIType = "application/vnd.oai.openapi+json"
+
+func (a *API) describe(context.Context, *struct{}) (*file, error) {
+	doc, err := a.OpenAPI()
+	if err != nil {
+		return nil, err
+	}
+	return &file{openAPIType, doc}, nil
 }
