@@ -30,17 +30,21 @@ help: ## list the targets
 .PHONY: build
 build: bin/skerry ## the one static binary, bin/skerry: UI, runner and starter models inside
 
-bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner embed/build/webui/index.html embed/build/licences.txt go.mod go.sum
+bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner.zst embed/build/webui/index.html embed/build/licences.txt go.mod go.sum
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo \
 	  -ldflags '-s -w -X skerry/appliance.version=$(VERSION) -X skerry/appliance.commit=$(COMMIT)' -o $@ .
 	@ls -lh $@ | awk '{print "$@: " $$5}'
 
 .PHONY: runner
-runner: embed/build/skerry-runner ## the local inference runner (static cgo executable)
+runner: embed/build/skerry-runner.zst ## the local inference runner (static cgo executable)
 
-embed/build/skerry-runner: $(RUNNER_DEPS)
-	plugins/local/build.sh $@
+bin/skerry-runner: $(RUNNER_DEPS)
+	@mkdir -p bin
+	VERSION='$(VERSION)' plugins/local/build.sh $@
+
+embed/build/skerry-runner.zst: bin/skerry-runner
+	go run ./embed/pack $< $@
 
 .PHONY: ui
 ui: embed/build/webui/index.html ## the web UI
@@ -109,7 +113,7 @@ fmt-check:
 	@out=$$(gofmt -l $(GO_SOURCES)); if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
 
 .PHONY: lint
-lint: embed/build/webui/index.html embed/build/skerry-runner ## golangci-lint at the pinned version
+lint: embed/build/webui/index.html embed/build/skerry-runner.zst ## golangci-lint at the pinned version
 	@mkdir -p bin
 	cd .ci/lint && go build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	bin/golangci-lint run ./...

@@ -26,13 +26,13 @@ import (
 
 // Appliance is an open data directory and everything that works on it.
 type Appliance struct {
-	Config  Config
-	Log     *slog.Logger
-	db      *store.DB
-	models  *models
-	engine  *engine.Engine
-	api     *api.API
-	url     atomic.Pointer[string] // of the web UI, once it is served
+	Config Config
+	Log    *slog.Logger
+	db     *store.DB
+	models *models
+	engine *engine.Engine
+	api    *api.API
+	url    atomic.Pointer[string] // of the web UI, once it is served
 }
 
 // storeDir is the folder of the store in the data directory.
@@ -90,7 +90,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: policies, Blobs: a.db, Sessions: sessions{a.db},
 		Upkeep: upkeep{db: a.db, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
-		UI: ui, Build: api.Version{Version: build.Version, Commit: build.Commit, Go: build.Go},
+		UI:     ui, Build: api.Version{Version: build.Version, Commit: build.Commit, Go: build.Go},
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.Hosts, TLS: c.TLS != nil,
 		MaxUploadBytes: maxUploadBytes, Log: log,
 	})

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"skerry/appliance/api"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
@@ -29,6 +31,8 @@ type models struct {
 	log      *slog.Logger
 	settings *store.DB
 	profiles map[string]llm.Profile
+	runner   *plugins.Image
+	files    map[string]*plugins.Image // weights by file name
 	order    []llm.ModelID
 	entries  map[llm.ModelID]*modelEntry
 	latency  func(llm.ModelID) int64 // recent median in microseconds; set when the gateway exists
@@ -71,15 +75,15 @@ const settingStopped = "models.stopped"
 func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) {
 	m := &models{
 		log: log, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
+		files:   map[string]*plugins.Image{},
 		latency: func(llm.ModelID) int64 { return 0 },
 	}
 	var err error
 	if m.profiles, err = loadProfiles(embed.Profiles()); err != nil {
 		return nil, err
 	}
-	executable, ok := embed.Runner()
-	if !ok {
-		return nil, errors.New("this binary was built without the local runner; build it with: make build")
+	if m.runner, err = runnerImage(); err != nil {
+		return nil, err
 	}
 	list, err := fs.ReadFile(embed.Starter(), "models.json")
 	if err != nil {
@@ -90,19 +94,54 @@ func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) 
 		return nil, fmt.Errorf("starter models: %w", err)
 	}
 	for _, s := range starters {
-		if err := m.add(c, s, executable); err != nil {
+		if err := m.add(c, s); err != nil {
 			return nil, errors.Join(fmt.Errorf("starter model %s: %w", s.ID, err), m.Close())
 		}
 	}
 	return m, nil
 }
 
-func (m *models) add(c Config, s starter, executable []byte) error {
+// runnerImage unpacks the local runner.
+func runnerImage() (*plugins.Image, error) {
+	packed, err := embed.Runner()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("this binary was built without the local runner; build it with: make build")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer packed.Close()
+	z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	return plugins.NewImage("skerry-runner", z)
+}
+
+// weights returns the image of a file of weights; models may share one.
+func (m *models) weights(name string) (*plugins.Image, error) {
+	if i, ok := m.files[name]; ok {
+		return i, nil
+	}
+	f, err := embed.Starter().Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	i, err := plugins.NewImage(name, f)
+	if err == nil {
+		m.files[name] = i
+	}
+	return i, err
+}
+
+func (m *models) add(c Config, s starter) error {
 	profile, ok := m.profiles[s.Profile]
 	if !ok {
 		return fmt.Errorf("there is no prompt profile %q", s.Profile)
 	}
-	weights, err := fs.ReadFile(embed.Starter(), s.File)
+	weights, err := m.weights(s.File)
 	if err != nil {
 		return err
 	}
@@ -118,12 +157,12 @@ func (m *models) add(c Config, s starter, executable []byte) error {
 	}
 	child, err := plugins.New(plugins.Spec{
 		Name:  string(s.ID),
-		Bytes: executable,
+		Image: m.runner,
 		Args: []string{
 			"-card", string(card), "-template", profile.Template,
 			"-threads", fmt.Sprint(c.Runner.Threads), "-context", fmt.Sprint(s.ContextTokens),
 		},
-		Files:       []plugins.Inherit{{Flag: "model", Bytes: weights}},
+		Files:       []plugins.Inherit{{Flag: "model", Image: weights}},
 		Dir:         filepath.Join(c.Data, "run"),
 		Log:         m.log,
 		MemoryBytes: c.Runner.MemoryBytes,
@@ -245,6 +284,12 @@ func (m *models) Close() error {
 		errs = append(errs, e.child.Close())
 	}
 	m.watches.Wait()
+	if m.runner != nil {
+		errs = append(errs, m.runner.Close())
+	}
+	for _, f := range m.files {
+		errs = append(errs, f.Close())
+	}
 	return errors.Join(errs...)
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -66,6 +67,7 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 		settle, done := context.WithTimeout(ctx, settleTimeout)
 		a.models.Settle(settle)
 		done()
+		debug.FreeOSMemory() // unpacking the runner has left garbage that an idle process would keep
 		stopped <- a.engine.Run(ctx)
 	}()
 	server := api.NewServer(a.api)

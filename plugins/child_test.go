@@ -20,17 +20,26 @@ import (
 )
 
 // own returns the bytes of the test binary.
-var own = sync.OnceValue(func() []byte {
-	exe, err := os.Executable()
+var own = sync.OnceValue(func() *Image {
+	exe, err := os.Open("/proc/self/exe")
 	if err != nil {
 		panic(err)
 	}
-	b, err := os.ReadFile(exe)
+	defer exe.Close()
+	i, err := NewImage("test", exe)
 	if err != nil {
 		panic(err)
 	}
-	return b
+	return i
 })
+
+func imageOf(b []byte) *Image {
+	i, err := NewImage("file", bytes.NewReader(b))
+	if err != nil {
+		panic(err)
+	}
+	return i
+}
 
 // testLog keeps what was logged.
 type testLog struct {
@@ -60,7 +69,7 @@ func childSpec(t *testing.T, mode string, args ...string) (Spec, *testLog) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return Spec{
-		Name: "test", Bytes: own(), Args: append([]string{"child:" + mode}, args...), Dir: dir,
+		Name: "test", Image: own(), Args: append([]string{"child:" + mode}, args...), Dir: dir,
 		Log: slog.New(slog.NewTextHandler(log, nil)), StartTimeout: 20 * time.Second, BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond,
 	}, log
 }
@@ -175,7 +184,7 @@ func TestChildReadsTheFilesItIsGiven(t *testing.T) {
 	if err := os.WriteFile(path, []byte("weights"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, in := range []Inherit{{Flag: "model", Path: path}, {Flag: "model", Bytes: []byte("weights")}} {
+	for _, in := range []Inherit{{Flag: "model", Path: path}, {Flag: "model", Image: imageOf([]byte("weights"))}} {
 		s, _ := childSpec(t, "serve")
 		s.Files = []Inherit{in}
 		res, err := started(t, s).Generate(t.Context(), say("open-file"), nil)
@@ -432,7 +441,7 @@ func TestLeftoversOfKilledHostsAreRemoved(t *testing.T) {
 
 func TestSpecsThatAreRefused(t *testing.T) {
 	for _, s := range []Spec{
-		{}, {Name: "a"}, {Name: "A b", Path: "/x"}, {Name: "../x", Path: "/x"}, {Name: "a", Path: "/x", Bytes: []byte("x")},
+		{}, {Name: "a"}, {Name: "A b", Path: "/x"}, {Name: "../x", Path: "/x"}, {Name: "a", Path: "/x", Image: imageOf([]byte("x"))},
 		{Name: "a", Path: "/x", Files: []Inherit{{Flag: "model"}}},
 	} {
 		if c, err := New(s); err == nil {

@@ -13,30 +13,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// image is an executable, or a file that a child is given to read, as an open
-// descriptor: what was checked is what is used, whatever happens to a path
-// meanwhile.
-type image struct{ f *os.File }
+// Image is a file without a name, made once and given to any number of
+// children, to execute or to read. Nobody, this process included, can change it
+// any more: what was checked is what is used. It takes memory of the host, but
+// none of this process.
+type Image struct{ f *os.File }
 
-func (i *image) close() { _ = i.f.Close() }
-
-// sealed puts b into an anonymous file that nobody, this process included, can
-// change any more.
-func sealed(name string, b []byte, executable bool) (*image, error) {
-	flags := unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	want := unix.MFD_NOEXEC_SEAL
-	if executable {
-		want = unix.MFD_EXEC
-	}
-	fd, err := unix.MemfdCreate(name, flags|want)
-	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 there were no such flags
+// NewImage makes an image of what r yields. The name only shows in listings of
+// processes. The caller closes the image when no child needs it any more.
+func NewImage(name string, r io.Reader) (*Image, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 there was no such flag
 		fd, err = unix.MemfdCreate(name, flags)
+	}
+	if errors.Is(err, unix.EACCES) { // vm.memfd_noexec: it can still be read, and executed from a copy
+		fd, err = unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.Write(b); err != nil {
+	if _, err := io.Copy(f, r); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("fill memfd: %w", err)
 	}
@@ -46,21 +44,41 @@ func sealed(name string, b []byte, executable bool) (*image, error) {
 		return nil, fmt.Errorf("seal memfd: %w", err)
 	}
 	runtime.KeepAlive(f)
-	return &image{f}, nil
+	return &Image{f}, nil
 }
 
-// extracted puts b into dir as an executable file that only its owner can
-// read, for hosts where executing a memfd is forbidden (vm.memfd_noexec,
+// Close frees the image; children that have it keep it.
+func (i *Image) Close() error { return i.f.Close() }
+
+// open returns a descriptor of its own for one launch.
+func (i *Image) open() (*os.File, error) {
+	fd, err := unix.FcntlInt(i.f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	runtime.KeepAlive(i.f)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate memfd: %w", err)
+	}
+	return os.NewFile(uintptr(fd), i.f.Name()), nil
+}
+
+// maxImageBytes bounds what is copied when an image has to become a file.
+const maxImageBytes = 1 << 30
+
+// extracted puts the image into dir as an executable file that only its owner
+// can read, for hosts where executing a memfd is forbidden (vm.memfd_noexec,
 // fapolicyd). The name is the digest; a file that is there already is used only
-// if it holds exactly b.
-func extracted(dir, name string, b []byte) (*image, error) {
+// if it holds exactly the same.
+func (i *Image) extracted(dir, name string) (*os.File, error) {
+	b, err := io.ReadAll(io.NewSectionReader(i.f, 0, maxImageBytes))
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(b)
 	path := filepath.Join(dir, name+"-"+hex.EncodeToString(sum[:8]))
-	if i, err := matching(path, sum); err == nil {
-		return i, nil
+	if f, err := matching(path, sum); err == nil {
+		return f, nil
 	}
 	tmp, err := os.CreateTemp(dir, "."+name+"-*")
 	if err != nil {
@@ -79,7 +97,7 @@ func extracted(dir, name string, b []byte) (*image, error) {
 }
 
 // matching opens path if its content has the digest.
-func matching(path string, sum [sha256.Size]byte) (*image, error) {
+func matching(path string, sum [sha256.Size]byte) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
@@ -89,5 +107,5 @@ func matching(path string, sum [sha256.Size]byte) (*image, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s does not hold what it should: %w", path, errors.Join(err, os.ErrInvalid))
 	}
-	return &image{f}, nil
+	return f, nil
 }

@@ -111,16 +111,16 @@ func (p *process) exec() (stdout, stderr *os.File, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return p.execImage(&image{f})
+		return p.execFile(f)
 	}
 	if !p.spec.noMemfd {
-		i, memErr := sealed(p.spec.Name, p.spec.Bytes, true)
+		f, memErr := p.spec.Image.open()
 		if memErr == nil {
-			if stdout, stderr, memErr = p.execImage(i); memErr == nil {
+			if stdout, stderr, memErr = p.execFile(f); memErr == nil {
 				return stdout, stderr, nil
 			}
 		}
-		if !errors.Is(memErr, syscall.EACCES) && !errors.Is(memErr, syscall.EPERM) && !errors.Is(memErr, syscall.ENOSYS) {
+		if !errors.Is(memErr, syscall.EACCES) && !errors.Is(memErr, syscall.EPERM) {
 			return nil, nil, memErr
 		}
 		p.log.Warn("this host forbids executing from memory; a private file is used instead", "dir", p.spec.Dir, "error", memErr)
@@ -128,11 +128,11 @@ func (p *process) exec() (stdout, stderr *os.File, err error) {
 	// A file that was just written is busy while some other goroutine's child,
 	// forked meanwhile and not yet executing, holds the descriptor.
 	for try := 0; ; try++ {
-		i, err := extracted(filepath.Join(p.spec.Dir, "exec"), p.spec.Name, p.spec.Bytes)
+		f, err := p.spec.Image.extracted(filepath.Join(p.spec.Dir, "exec"), p.spec.Name)
 		if err != nil {
 			return nil, nil, err
 		}
-		stdout, stderr, err = p.execImage(i)
+		stdout, stderr, err = p.execFile(f)
 		if try == 20 || !errors.Is(err, syscall.ETXTBSY) {
 			return stdout, stderr, err
 		}
@@ -140,21 +140,21 @@ func (p *process) exec() (stdout, stderr *os.File, err error) {
 	}
 }
 
-// execImage starts what i holds and closes it.
-func (p *process) execImage(i *image) (stdout, stderr *os.File, err error) {
-	defer i.close()
+// execFile starts the executable f and closes it.
+func (p *process) execFile(f *os.File) (stdout, stderr *os.File, err error) {
+	defer f.Close()
 	// File 3 of the child is its own executable: a fixed number survives the
 	// shuffling of descriptors between fork and exec.
 	const self = 3
-	extra := []*os.File{i.f}
+	extra := []*os.File{f}
 	args := p.spec.Args
 	for n, in := range p.spec.Files {
-		img, err := in.open(p.spec.Name)
+		file, err := in.open()
 		if err != nil {
 			return nil, nil, err
 		}
-		defer img.close()
-		extra = append(extra, img.f)
+		defer file.Close()
+		extra = append(extra, file)
 		args = append(args[:len(args):len(args)], "-"+in.Flag, "/proc/self/fd/"+strconv.Itoa(self+1+n))
 	}
 	outR, outW, err := os.Pipe()

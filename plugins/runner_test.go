@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	runnerPath  = "../embed/build/skerry-runner"
+	runnerPath  = "../bin/skerry-runner"
 	starterPath = "../embed/starter/starter-extract.q8_0.gguf"
 )
 
@@ -32,7 +32,7 @@ func runnerSpec(t testing.TB, args ...string) Spec {
 		t.Fatalf("%v: build it first with `make runner`", err)
 	}
 	return Spec{
-		Name: "embedded", Bytes: bin, Dir: t.TempDir(), MaxFailures: 1, Log: slog.New(slog.DiscardHandler),
+		Name: "embedded", Image: imageOf(bin), Dir: t.TempDir(), MaxFailures: 1, Log: slog.New(slog.DiscardHandler),
 		Args:  append([]string{"-card", `{"id":"starter","title":"Starter","profile":"starter","capabilities":{"tasks":["extract"]}}`}, args...),
 		Files: []Inherit{{Flag: "model", Path: starterPath}},
 	}
@@ -237,7 +237,7 @@ func TestRunnerRefusesFiles(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := runnerSpec(t, row.args...)
-			s.Files = []Inherit{{Flag: "model", Bytes: row.file()}}
+			s.Files = []Inherit{{Flag: "model", Image: imageOf(row.file())}}
 			c, err := New(s)
 			if err != nil {
 				t.Fatal(err)
@@ -261,7 +261,7 @@ func TestRunnerAborts(t *testing.T) {
 	const key = "qwen3.attention.head_count"
 	binary.LittleEndian.PutUint32(whole[bytes.Index(whole, []byte(key))+len(key)+4:], 3)
 	s := runnerSpec(t)
-	s.Files = []Inherit{{Flag: "model", Bytes: whole}}
+	s.Files = []Inherit{{Flag: "model", Image: imageOf(whole)}}
 	_, err = Start(t.Context(), s)
 	if kind(err) != llm.Unavailable || !strings.Contains(err.Error(), "GGML_ASSERT") {
 		t.Errorf("got %v; want unavailable, with the assertion that failed", err)

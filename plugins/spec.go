@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Spec says what to run as a provider and how. Name and exactly one of Bytes
+// Spec says what to run as a provider and how. Name and exactly one of Image
 // and Path are required.
 type Spec struct {
 	Name  string   // of the provider, as models and logs show it: lower-case letters, digits and dashes
-	Bytes []byte   // the executable; run from memory, so no path can be swapped
+	Image *Image   // the executable; run from memory, so no path can be swapped. It must stay open as long as the child
 	Path  string   // the executable as a file, for development
 	Args  []string // arguments after the program name
 	Files []Inherit
@@ -39,18 +39,18 @@ type Spec struct {
 type Inherit struct {
 	Flag  string
 	Path  string // the file, opened anew at each launch
-	Bytes []byte // or its content, from a sealed memfd
+	Image *Image // or its content
 }
 
-func (i Inherit) open(name string) (*image, error) {
+func (i Inherit) open() (*os.File, error) {
 	if i.Path == "" {
-		return sealed(name+"-"+i.Flag, i.Bytes, false)
+		return i.Image.open()
 	}
 	f, err := os.Open(i.Path)
 	if err != nil {
 		return nil, fmt.Errorf("file for -%s: %w", i.Flag, err)
 	}
-	return &image{f}, nil
+	return f, nil
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}$`)
@@ -60,12 +60,12 @@ func (s Spec) validated() (Spec, error) {
 	switch {
 	case !nameForm.MatchString(s.Name):
 		return s, fmt.Errorf("provider name %q: use lower-case letters, digits and dashes", s.Name)
-	case (len(s.Bytes) == 0) == (s.Path == ""):
-		return s, fmt.Errorf("provider %s: give either the bytes or the path of the executable", s.Name)
+	case (s.Image == nil) == (s.Path == ""):
+		return s, fmt.Errorf("provider %s: give either the image or the path of the executable", s.Name)
 	}
 	for _, f := range s.Files {
-		if (len(f.Bytes) == 0) == (f.Path == "") {
-			return s, fmt.Errorf("provider %s: give either the bytes or the path for -%s", s.Name, f.Flag)
+		if (f.Image == nil) == (f.Path == "") {
+			return s, fmt.Errorf("provider %s: give either the image or the path for -%s", s.Name, f.Flag)
 		}
 	}
 	if s.Log == nil {
