@@ -15,10 +15,10 @@ import (
 )
 
 // Bounds of one expression. The cost limit is in units of cel-go, of which a
-// comparison needs one and a character that is looked at a tenth: enough for a
-// few passes over a document of ten million characters, and over in a second or two.
+// comparison needs one and a character that is looked at a tenth: enough for
+// several passes over a document of a million characters, and over in a second.
 const (
-	maxCost  = 3_000_000
+	maxCost  = 1_000_000
 	maxNodes = 2_000
 	maxDepth = 64
 )

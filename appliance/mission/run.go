@@ -167,6 +167,13 @@ type Summary struct {
 	Decisions   int            `json:"decisions"` // open ones
 	Usage       llm.Usage      `json:"usage"`
 	CostMicros  int64          `json:"costMicros"`
+
+	// Rests says that after this the run does nothing by itself before Wake
+	// (zero = never): it waits for people or a time. The store keeps it beside
+	// the row, so that a restart need not look at runs that rest. It is a hint
+	// of the engine and not part of the fold.
+	Rests bool      `json:"-"`
+	Wake  time.Time `json:"-"`
 }
 
 // Summary returns the index row of the run.

@@ -93,9 +93,11 @@ func drive(t testing.TB, w *world, journal []Observation) (*Run, []Observation) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, _ := w.plan.Next(r, f)
-		if a, b := jsonOf(next), jsonOf(again); string(a) != string(b) {
-			t.Fatalf("Next is not pure:\n%s\n%s", a, b)
+		if round%5 == 0 {
+			again, _ := w.plan.Next(r, f)
+			if a, b := jsonOf(next), jsonOf(again); string(a) != string(b) {
+				t.Fatalf("Next is not pure:\n%s\n%s", a, b)
+			}
 		}
 		switch {
 		case len(next.Observations) > 0:
