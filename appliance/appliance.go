@@ -90,8 +90,8 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: policies, Blobs: a.db, Sessions: sessions{a.db},
 		Upkeep: upkeep{db: a.db, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
-		UI:     ui, Build: api.Version{Version: build.Version, Commit: build.Commit, Go: build.Go},
-		Schema: mission.Schema(), Notices: a.notices, Hosts: c.Hosts, TLS: c.TLS != nil,
+		UI:     ui, Build: api.Version(build),
+		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,
 		MaxUploadBytes: maxUploadBytes, Log: log,
 	})
 	return a, nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -167,4 +168,13 @@ func isLoopback(addr string) (bool, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback(), nil
+}
+
+// names are the host names that requests may be addressed to.
+func (c Config) names() []string {
+	names := slices.Clone(c.Hosts)
+	if host, _, err := net.SplitHostPort(c.Listen); err == nil && host != "" {
+		names = append(names, strings.ToLower(host))
+	}
+	return names
 }

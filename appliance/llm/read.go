@@ -26,7 +26,7 @@ import (
 // check sum, and a string, decimal, date or IBAN that stands nowhere in the
 // document. The last is 0 and not merely low, because extraction copies: what
 // cannot be copied from anywhere was made up or misread, however sure the model
-// was.
+// was. The check sum of an IBAN works both ways: see [copied].
 //
 // A boolean, integer or enum may be concluded and is not looked for, but gets
 // evidence where it is found. Usage is the sum.
@@ -207,6 +207,8 @@ func (f Field) read(v raw, o output, doc *source) Value {
 	switch {
 	case !found && must:
 		return refuse(value, notFound)
+	case found && f.Type == TypeIBAN && confidence.Known() && onlyIBAN(doc.text, text):
+		return Value{JSON: value, Confidence: copied(confidence), Source: FromValidator, Evidence: &span}
 	case found:
 		return Value{JSON: value, Confidence: confidence, Source: from, Evidence: &span}
 	}

@@ -121,6 +121,10 @@ func TestReadTypes(t *testing.T) {
 			switch {
 			case row.problem != "" && (v.Confidence != 0 || v.Source != FromValidator):
 				t.Errorf("a failed check has confidence %v from %s", v.Confidence, v.Source)
+			case row.problem == "" && row.field.Type == TypeIBAN: // see TestIBANCheckSumRaisesConfidence
+				if v.Confidence <= 0.99 || v.Source != FromValidator {
+					t.Errorf("got confidence %v from %s, want more than 0.99 from the check sum", v.Confidence, v.Source)
+				}
 			case row.problem == "" && (math.Abs(float64(v.Confidence)-0.99) > 1e-9 || v.Source != FromTokens):
 				t.Errorf("got confidence %v from %s, want 0.99 from tokens", v.Confidence, v.Source)
 			}
