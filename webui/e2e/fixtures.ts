@@ -385,8 +385,10 @@ export function threshold(): Fixture {
     documents: [{ input: "document", name: s.subject, sizeBytes: 48_213, sha256: "ab", hasText: true, text: document }],
     rail: events.threshold.map((e) => ({ seq: e.seq, at: e.at, kind: e.kind, sentence: e.sentence })),
   };
+  const waiting = detail(s, { fields, decisions: ["d1"], steps: [{ path: "invoice", state: "settled", attempts }] });
+  waiting.run.decisions = { d1: decision.decision };
   return {
-    detail: detail(s, { fields, decisions: ["d1"], steps: [{ path: "invoice", state: "settled", attempts }] }),
+    detail: waiting,
     events: [...events.threshold],
     decisions: [decision],
   };

@@ -50,13 +50,13 @@ export function Shell() {
             <NavLink key={p.to} to={p.to} end={p.to === "/"} className={css["link"] ?? ""}>
               <span className={css["linkIcon"]}>
                 <Icon name={p.icon} size={18} />
-                {p.to === "/decisions" && open > 0 && (
-                  <span className={css["count"]} aria-hidden="true">
-                    {open > 99 ? "99+" : open}
-                  </span>
-                )}
               </span>
               <span>{t(p.key)}</span>
+              {p.to === "/decisions" && open > 0 && (
+                <span className={css["count"]} aria-hidden="true">
+                  {open > 99 ? "99+" : open}
+                </span>
+              )}
               {p.to === "/decisions" && open > 0 && (
                 <span className={css["hidden"]}>{t("nav.open", { count: open })}</span>
               )}

@@ -12,7 +12,7 @@ export function DecisionRow({ decision: d, now }: { decision: DecisionEntry; now
   return (
     <li className={css["row"]}>
       <div className={css["name"]}>
-        <Link to={`/decisions/${d.decision}`}>{text(d.ask)}</Link>
+        <Link to={`/decisions/${encodeURIComponent(d.decision)}`}>{text(d.ask)}</Link>
         <span className={css["note"]}>
           {d.about} {d.why && `· ${d.why}`}
         </span>

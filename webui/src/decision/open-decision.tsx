@@ -6,22 +6,28 @@ import { DecisionForm } from "./decision-form.tsx";
 import css from "./decision.module.css";
 import { useDecision } from "./queries.ts";
 
-/** A decision that a run waits for, within the page of the run. */
-export function OpenDecision({ id }: { id: string }) {
+interface OpenDecisionProps {
+  id: string;
+  active: string | null;
+  onActive: (key: string) => void;
+}
+
+/** A decision that a run waits for, within the page of the run: its fields with the ways to settle it. */
+export function OpenDecision({ id, active, onActive }: OpenDecisionProps) {
   const { t, text } = useI18n();
   const decision = useDecision(id);
   return (
-    <Loaded query={decision}>
-      {(detail) => (
-        <Panel
-          title={text(detail.decision.ask)}
-          aside={text(detail.decision.queueTitle) || detail.decision.queue}
-          actions={<Link to={`/decisions/${id}`}>{t("decision.alone")}</Link>}
-        >
-          {detail.decision.why && <p className={css["why"]}>{detail.decision.why}</p>}
-          <DecisionForm detail={detail} />
-        </Panel>
-      )}
-    </Loaded>
+    <div id="decision" className={css["inline"]}>
+      <Loaded query={decision}>
+        {(detail) => (
+          <Panel
+            title={text(detail.decision.ask)}
+            actions={<Link to={`/decisions/${encodeURIComponent(id)}`}>{t("decision.alone")}</Link>}
+          >
+            <DecisionForm detail={detail} active={active} onActive={onActive} />
+          </Panel>
+        )}
+      </Loaded>
+    </div>
   );
 }

@@ -72,7 +72,11 @@ export function formatters(lang: Language) {
       new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 6 }).format(micros / 1_000_000),
     duration: (micros: number) => duration(micros, locale),
     bytes: (n: number) => bytes(n, locale),
-    ago: (iso: string, now: number) => ago(relative, Date.parse(iso) - now),
+    /** "2 minutes ago"; more than a week away it is the date. */
+    ago: (iso: string, now: number) => {
+      const ms = Date.parse(iso) - now;
+      return Math.abs(ms) > 7 * 86_400_000 ? dateTime.format(new Date(iso)) : ago(relative, ms);
+    },
   };
 }
 

@@ -56,6 +56,11 @@ export function SamplePicker({ mission, chosen, error, onChange }: SamplePickerP
   );
 }
 
+/** What a person calls the kind of a file: its extension. */
+function kindOf(s: Sample): string {
+  return /\.(\w+)$/.exec(s.file)?.[1]?.toUpperCase() ?? s.mediaType;
+}
+
 function SampleRow({
   sample: s,
   checked,
@@ -76,9 +81,7 @@ function SampleRow({
       </div>
       <span className={css["sampleMeta"]}>
         <Badge>{s.language.toUpperCase()}</Badge>
-        <Badge icon="file">
-          {s.mediaType === "application/pdf" ? "PDF" : s.mediaType.split("/")[1]?.split(";")[0]}
-        </Badge>
+        <Badge icon="file">{kindOf(s)}</Badge>
         {s.expect && <VerdictBadge is={s.expect} />}
       </span>
     </li>

@@ -7,6 +7,7 @@ import { problemOf } from "../api/problem.ts";
 import { FieldInput } from "../field/field-input.tsx";
 import { useI18n } from "../i18n/provider.tsx";
 import type { Key } from "../i18n/translate.ts";
+import { useSession } from "../session/session.tsx";
 import { StatusBadge } from "../run/badges.tsx";
 import { FileDrop } from "../ui/file-drop.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -18,6 +19,7 @@ import { acceptOf, type FormState, specOf, startsOf } from "./starts.ts";
 /** A form made from the mission's input: what a run needs, as many runs as there are files. */
 export function StartForm({ entry, samplesFirst }: { entry: MissionEntry; samplesFirst: boolean }) {
   const { t, text, f, lang } = useI18n();
+  const { maxUploadBytes } = useSession();
   const navigate = useNavigate();
   const start = useStart(entry.name);
   const [form, setForm] = useState<FormState>({
@@ -29,11 +31,11 @@ export function StartForm({ entry, samplesFirst }: { entry: MissionEntry; sample
   const [problems, setProblems] = useState<Record<string, Key>>({});
   const [started, setStarted] = useState<Started[]>([]);
   const first = entry.input.find((i) => i.type === "document");
-  const wanted = startsOf(entry.input, form, lang, () => "").starts.length;
+  const wanted = startsOf(entry.input, form, lang, maxUploadBytes, () => "").starts.length;
 
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    const { starts, problems } = startsOf(entry.input, form, lang, () => crypto.randomUUID());
+    const { starts, problems } = startsOf(entry.input, form, lang, maxUploadBytes, () => crypto.randomUUID());
     setProblems(problems);
     if (Object.keys(problems).length > 0 || starts.length === 0) return;
     setStarted([]);
@@ -48,7 +50,7 @@ export function StartForm({ entry, samplesFirst }: { entry: MissionEntry; sample
       },
     );
   };
-  const problem = (name: string) => (problems[name] ? t(problems[name]) : undefined);
+  const problem = (name: string) => (problems[name] ? t(problems[name], { max: f.bytes(maxUploadBytes) }) : undefined);
 
   return (
     <form className={css["form"]} onSubmit={submit} noValidate>

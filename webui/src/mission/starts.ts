@@ -34,12 +34,13 @@ export function acceptOf(f: InputField): string {
 /**
  * The runs that a filled form means: one for every file of the first document
  * input, or for every sample; the other inputs go with each of them. The keys
- * come from newKey. Problems are by input.
+ * come from newKey. No file may be larger than maxBytes. Problems are by input.
  */
 export function startsOf(
   fields: InputField[],
   form: FormState,
   lang: Language,
+  maxBytes: number,
   newKey: () => string,
 ): { starts: Start[]; problems: Record<string, Key> } {
   const problems: Record<string, Key> = {};
@@ -56,7 +57,8 @@ export function startsOf(
   const files: Record<string, File> = {};
   for (const f of others) {
     const file = form.files[f.name]?.[0];
-    if (file) files[f.name] = file;
+    if (file && file.size > maxBytes) problems[f.name] = "start.file.big";
+    else if (file) files[f.name] = file;
     else if (!f.optional) problems[f.name] = "start.file.missing";
   }
   const start = (label: string, more: { input?: StartInput; files?: Record<string, File> }): Start => ({
@@ -79,5 +81,6 @@ export function startsOf(
     if (first.optional) return { starts: [start("", {})], problems };
     problems[first.name] = "start.file.missing";
   }
+  if (chosen.some((f) => f.size > maxBytes)) problems[first.name] = "start.file.big";
   return { starts: chosen.map((f) => start(f.name, { files: { [first.name]: f } })), problems };
 }

@@ -21,42 +21,65 @@ export function FieldsPanel({ fields, ended, active, onActive }: FieldsPanelProp
   const { t } = useI18n();
   const steps = [...new Set(fields.map((f) => f.step))];
   return (
-    <Panel title={t("fields")} aside={fields.length > 0 && t("fields.hint")} flush>
+    <Panel title={t("fields")} flush>
       {fields.length === 0 ? (
         <Empty icon="text" title={t(ended ? "fields.none" : "fields.notYet")} />
       ) : (
         steps.map((step) => (
-          <div key={step}>
-            {steps.length > 1 && <h3 className={css["stepName"]}>{step}</h3>}
-            <ul className={css["fields"]}>
-              {fields
-                .filter((f) => f.step === step)
-                .map((f) => (
-                  <FieldRow key={f.name} field={f} active={active === fieldKey(f)} onActive={onActive} />
-                ))}
-            </ul>
-          </div>
+          <StepFields
+            key={step}
+            step={step}
+            fields={fields.filter((f) => f.step === step)}
+            active={active}
+            onActive={onActive}
+          />
         ))
       )}
     </Panel>
   );
 }
 
-function FieldRow({
-  field: f,
-  active,
-  onActive,
-}: {
+type StepFieldsProps = Pick<FieldsPanelProps, "fields" | "active" | "onActive"> & { step: string };
+
+function StepFields({ step, fields, active, onActive }: StepFieldsProps) {
+  const { t } = useI18n();
+  const origin = (f: RunField | undefined) =>
+    f?.model ? `${f.model} · ${t("field.attempt", { attempt: f.attempt ?? 1 })}` : "";
+  const usual = origin(fields.find((f) => f.model));
+  return (
+    <>
+      <h3 className={css["stepName"]}>
+        {step} {usual && <span>{usual}</span>}
+      </h3>
+      <ul className={css["fields"]}>
+        {fields.map((f) => (
+          <FieldRow
+            key={f.name}
+            field={f}
+            origin={origin(f) === usual ? "" : origin(f)}
+            active={active === fieldKey(f)}
+            onActive={onActive}
+          />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+interface FieldRowProps {
   field: RunField;
+  /** Where the value comes from, if not from where the others of its step do. */
+  origin: string;
   active: boolean;
   onActive: (key: string | null) => void;
-}) {
+}
+
+function FieldRow({ field: f, origin, active, onActive }: FieldRowProps) {
   const { t } = useI18n();
   const row = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (active) row.current?.scrollIntoView({ block: "nearest" });
   }, [active]);
-  const person = f.source === "person";
   return (
     <li>
       <button
@@ -75,12 +98,7 @@ function FieldRow({
         </span>
         <span className={css["fieldMeta"]}>
           <Confidence value={f.confidence} minimum={f.minimum} source={f.source} />
-          {!person && f.model && (
-            <span className={css["dim"]}>
-              {f.model}
-              {(f.attempt ?? 1) > 1 && ` · ${t("field.attempt", { attempt: f.attempt ?? 1 })}`}
-            </span>
-          )}
+          {origin !== "" && <span className={css["dim"]}>{origin}</span>}
           {!f.settled && <Badge tone="info">{t("field.unsettled")}</Badge>}
         </span>
         {f.problem && <span className={css["problem"]}>{f.problem}</span>}

@@ -1,7 +1,7 @@
 import type { RunFilter } from "../api/client.ts";
 
 const states = ["running", "waiting", "parked", "ended"] as const;
-const names = ["mission", "class", "verdict", "model"] as const;
+const names = ["mission", "class", "verdict", "model", "text"] as const;
 
 /** The filter that an address stands for; what it does not know it leaves out. */
 export function filterOf(search: URLSearchParams): RunFilter {

@@ -84,6 +84,7 @@ export function matches(s: Summary, f: RunFilter): boolean {
     (!f.class || s.class === f.class) &&
     (!f.verdict || s.verdict === f.verdict) &&
     (!f.model || s.models.includes(f.model)) &&
+    (!f.text || [s.id, s.subject, s.by].some((v) => v.toLowerCase().includes((f.text ?? "").toLowerCase()))) &&
     (!f.from || s.createdAt >= f.from) &&
     (!f.to || s.createdAt < f.to)
   );

@@ -1,3 +1,4 @@
+import { Button } from "@mantine/core";
 import { Link } from "react-router";
 import type { RunDetail } from "../api/client.ts";
 import { useI18n } from "../i18n/provider.tsx";
@@ -8,8 +9,8 @@ import css from "./run.module.css";
 import { Rejections } from "./rail-details.tsx";
 
 /** How the run stands, in one banner: its verdict, or what it waits for. */
-export function RunBanner({ detail }: { detail: RunDetail }) {
-  const { t, word } = useI18n();
+export function RunBanner({ detail, onDecide }: { detail: RunDetail; onDecide: () => void }) {
+  const { t, word, text } = useI18n();
   const { run, summary } = detail;
   if (run.verdict) {
     const look = verdictLook(run.verdict.is);
@@ -34,6 +35,24 @@ export function RunBanner({ detail }: { detail: RunDetail }) {
             </span>
           )}
         </p>
+      </Message>
+    );
+  }
+  const asked = Object.values(run.decisions).find((d) => detail.decisions.includes(d.decision));
+  if (asked) {
+    return (
+      <Message
+        tone="warn"
+        icon="person"
+        role="status"
+        title={`${t("run.waits")}: ${text(asked.ask)}`}
+        actions={
+          <Button component="a" href="#decision" size="xs" variant="default" onClick={onDecide}>
+            {t("run.decide")}
+          </Button>
+        }
+      >
+        {asked.why}
       </Message>
     );
   }

@@ -58,10 +58,7 @@ function RunBody({ detail }: { detail: RunDetail }) {
   const [view, setView] = useState<View>("rail");
   return (
     <>
-      <RunBanner detail={detail} />
-      {detail.decisions.map((d) => (
-        <OpenDecision key={d} id={d} />
-      ))}
+      <RunBanner detail={detail} onDecide={() => setView("fields")} />
       {!wide && (
         <SegmentedControl
           aria-label={t("run.view")}
@@ -77,12 +74,19 @@ function RunBody({ detail }: { detail: RunDetail }) {
         {(wide || view === "rail") && <RunRail events={rail.events} connection={rail.connection} detail={detail} />}
         {(wide || view === "fields") && (
           <>
-            <FieldsPanel
-              fields={detail.fields}
-              ended={detail.summary.state === "ended"}
-              active={active}
-              onActive={setActive}
-            />
+            <div className={css["stack"]}>
+              {detail.decisions.map((d) => (
+                <OpenDecision key={d} id={d} active={active} onActive={setActive} />
+              ))}
+              {detail.decisions.length === 0 && (
+                <FieldsPanel
+                  fields={detail.fields}
+                  ended={detail.summary.state === "ended"}
+                  active={active}
+                  onActive={setActive}
+                />
+              )}
+            </div>
             <div className={css["documents"]}>
               {detail.documents.map((doc) => (
                 <DocumentView

@@ -95,7 +95,6 @@ function Cells({ run, now }: { run: Summary; now: number }) {
     <>
       <span role="cell" data-column="subject">
         <Link to={`/runs/${run.id}`}>{runName(run)}</Link>
-        {run.decisions > 0 && <span className={css["asks"]}>{t("runs.asks", { count: run.decisions })}</span>}
       </span>
       <span role="cell" data-column="mission">
         {run.mission}

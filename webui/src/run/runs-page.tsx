@@ -1,4 +1,6 @@
 import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ProblemPanel } from "../app/problem-panel.tsx";
 import { useI18n } from "../i18n/provider.tsx";
@@ -59,6 +61,37 @@ export default function RunsPage() {
   );
 }
 
+/** Searches once a person stops typing. */
+function SearchInput({ initial, onChange }: { initial: string; onChange: (text: string) => void }) {
+  const { t } = useI18n();
+  const [text, setText] = useState(initial);
+  const [sent, setSent] = useState(initial);
+  if (initial !== sent) {
+    // Set from elsewhere: a link, the back button, "clear filters".
+    setSent(initial);
+    setText(initial);
+  }
+  const send = (s: string) => {
+    setSent(s.trim());
+    onChange(s.trim());
+  };
+  const search = useDebouncedCallback(send, { delay: 350, flushOnUnmount: false });
+  return (
+    <TextInput
+      size="xs"
+      type="search"
+      label={t("filter.text")}
+      placeholder={t("filter.text.hint")}
+      value={text}
+      leftSection={<Icon name="search" size={14} />}
+      onChange={(e) => {
+        setText(e.currentTarget.value);
+        search(e.currentTarget.value);
+      }}
+    />
+  );
+}
+
 function Filters({ search, onChange }: { search: URLSearchParams; onChange: (s: URLSearchParams) => void }) {
   const { t, text, word } = useI18n();
   const { classes } = useSession();
@@ -68,16 +101,20 @@ function Filters({ search, onChange }: { search: URLSearchParams; onChange: (s: 
   const set = (name: string) => (e: { currentTarget: { value: string } }) =>
     onChange(withFilter(search, name, e.currentTarget.value));
   const verdicts = [...new Set([...knownVerdicts, ...Object.keys(counts.data?.byVerdict ?? {})])];
+  const catalogue = models.data?.models ?? [];
+  // Models that have left the catalogue still stand in old runs.
+  const modelIds = [...new Set([...catalogue.map((m) => m.id), ...Object.keys(counts.data?.byModel ?? {})])];
   const any = { value: "", label: t("filter.any") };
   const selects: [string, { value: string; label: string }[]][] = [
     ["state", states.map((s) => ({ value: s, label: t(`state.${s}`) }))],
     ["mission", (missions.data?.missions ?? []).map((m) => ({ value: m.name, label: text(m.title) || m.name }))],
     ["verdict", verdicts.map((v) => ({ value: v, label: word("verdict", v) }))],
     ["class", classes.map((c) => ({ value: c.name, label: text(c.title) || c.name }))],
-    ["model", (models.data?.models ?? []).map((m) => ({ value: m.id, label: m.title || m.id }))],
+    ["model", modelIds.map((id) => ({ value: id, label: catalogue.find((m) => m.id === id)?.title || id }))],
   ];
   return (
     <form className={css["filters"]} role="search" aria-label={t("filter")} onSubmit={(e) => e.preventDefault()}>
+      <SearchInput initial={search.get("text") ?? ""} onChange={(text) => onChange(withFilter(search, "text", text))} />
       {selects.map(([name, options]) => (
         <NativeSelect
           key={name}

@@ -23,11 +23,13 @@ export function Meter({ value, label, note, minimum = 0, title }: MeterProps) {
       title={note ? `${title}: ${label} · ${note}` : `${title}: ${label}`}
     >
       <span className={css["label"]}>{label}</span>
-      <svg className={css["bar"]} viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-        <rect className={css["track"]} width="100" height="8" rx="2" />
-        {value !== null && <rect className={css["fill"]} width={Math.max(2, value * 100)} height="8" rx="2" />}
-        {minimum > 0 && <rect className={css["tick"]} x={minimum * 100 - 1} width="2" height="8" />}
-      </svg>
+      {value !== null && (
+        <svg className={css["bar"]} viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+          <rect className={css["track"]} width="100" height="8" rx="2" />
+          <rect className={css["fill"]} width={Math.max(2, value * 100)} height="8" rx="2" />
+          {minimum > 0 && <rect className={css["tick"]} x={minimum * 100 - 1} width="2" height="8" />}
+        </svg>
+      )}
       {note !== undefined && <span className={css["note"]}>{note}</span>}
     </span>
   );
