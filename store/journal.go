@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"skerry/appliance/mission"
 )
@@ -117,7 +118,7 @@ func (a *journalAppend) apply(t *tx) error {
 	case old != nil && old.State == mission.Ended:
 		return fmt.Errorf("%w: it has its verdict", mission.ErrConflict)
 	}
-	next := &row{Summary: a.summary}
+	next := &row{Summary: a.summary, Rest: restOf(&a.summary)}
 	if old == nil {
 		c := a.obs[0].Created
 		next.Initiator, next.Key = c.By.ID, c.Key
@@ -242,6 +243,38 @@ func (db *DB) Claim(ctx context.Context) ([]mission.RunID, error) {
 		ids[i] = k.id()
 	}
 	return ids, nil
+}
+
+// Resting returns the open runs whose last append said that they do nothing by
+// themselves until a time, and that time; zero = ever. A run that is not among
+// them has to be looked at.
+func (db *DB) Resting(ctx context.Context) (map[mission.RunID]time.Time, error) {
+	ids, err := db.Claim(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resting := make(map[mission.RunID]time.Time, len(ids))
+	err = db.view(ctx, func(t *tx) error {
+		for _, id := range ids {
+			key, err := parseRun(id)
+			if err != nil {
+				return err
+			}
+			var r struct {
+				Rest *rest `json:"rest"`
+			}
+			if ok, err := t.getJSON(bucketRuns, key[:], &r); err != nil {
+				return err
+			} else if ok && r.Rest != nil {
+				resting[id] = r.Rest.Until
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find resting runs: %w", err)
+	}
+	return resting, nil
 }
 
 // RunByKey returns the run that was started with the idempotency key, or an

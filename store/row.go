@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"skerry/appliance/mission"
 )
@@ -16,6 +17,19 @@ type row struct {
 	Initiator string   `json:"initiator,omitempty"` // id of who started the run
 	Key       string   `json:"key,omitempty"`       // idempotency key
 	Open      []string `json:"open,omitempty"`      // ids of open decisions, in order of appearance
+	Rest      *rest    `json:"rest,omitempty"`      // a hint of the engine, which the journal does not hold; nil = none
+}
+
+// rest says that a run does nothing by itself until a time; zero = ever.
+type rest struct {
+	Until time.Time `json:"until,omitzero"`
+}
+
+func restOf(s *mission.Summary) *rest {
+	if !s.Rests {
+		return nil
+	}
+	return &rest{s.Wake}
 }
 
 // rowOf returns the index row of a folded run.

@@ -109,7 +109,7 @@ func (a *actor) salvage(err error) {
 		}
 	}
 	if len(a.pending) > 0 {
-		err = a.flush(a.e.ctx)
+		err = a.flush(a.e.ctx, false)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.e.Log.Warn("results lost while stopping; they will be made again", "run", a.id, "error", err)
@@ -157,6 +157,21 @@ func (a *actor) live(ctx context.Context) (err error) {
 			return err
 		}
 	}
+}
+
+// rests reports whether a restart may leave the run alone until wakeAt. Runs
+// that wait for models or relatives are looked at, since those may have
+// changed while nobody was there to tell.
+func (a *actor) rests() bool {
+	if a.busy() || a.parkedAt != 0 || a.run.Parent != nil || a.run.Verdict != nil {
+		return false
+	}
+	for _, s := range a.run.Steps {
+		if s.Started != nil && s.Returned == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *actor) busy() bool { return len(a.calls)+len(a.reading)+a.births > 0 }
@@ -245,13 +260,18 @@ func (a *actor) add(o mission.Observation) error {
 
 // flush makes pending durable, answers the commands it came from, and only
 // then lets the effects happen. The append is not given up when the engine
-// stops: what is known by then is worth the milliseconds.
-func (a *actor) flush(ctx context.Context) error {
+// stops: what is known by then is worth the milliseconds. rests is the hint that
+// nothing but people or the time wakeAt will make the run go on.
+func (a *actor) flush(ctx context.Context, rests bool) error {
 	if len(a.pending) > 0 {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 		defer cancel()
 		expected := a.run.Seq - uint64(len(a.pending))
-		if err := a.e.Journal.Append(ctx, a.id, expected, a.run.Summary(), a.pending...); err != nil {
+		summary := a.run.Summary()
+		if summary.Rests = rests; rests {
+			summary.Wake = a.wakeAt
+		}
+		if err := a.e.Journal.Append(ctx, a.id, expected, summary, a.pending...); err != nil {
 			return fmt.Errorf("append to run %s after observation %d: %w", a.id, expected, err)
 		}
 		a.pending = nil

@@ -45,6 +45,12 @@ type Journal interface {
 	RunByKey(ctx context.Context, key string) (mission.RunID, error)
 }
 
+// rester is a Journal that remembers Summary.Rests and Summary.Wake.
+type rester interface {
+	// Resting returns the open runs that rest, and until when.
+	Resting(ctx context.Context) (map[mission.RunID]time.Time, error)
+}
+
 // Blobs holds big inputs by the SHA-256 of their bytes, in hex.
 type Blobs interface {
 	Put(ctx context.Context, r io.Reader, maxBytes int64) (sha256 string, sizeBytes int64, err error)
@@ -181,14 +187,26 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("find open runs: %w", err)
 	}
+	var resting map[mission.RunID]time.Time
+	if j, ok := e.Journal.(rester); ok {
+		if resting, err = j.Resting(ctx); err != nil && ctx.Err() == nil {
+			e.Log.Warn("every open run has to be looked at", "error", err)
+		}
+	}
 	e.mu.Lock()
 	e.ctx = ctx
 	for _, id := range ids {
-		if e.runs[id] == nil {
-			n := &entry{id: id, heapAt: -1, recovered: true}
-			e.runs[id] = n
-			e.enqueue(n, false)
+		if e.runs[id] != nil {
+			continue
 		}
+		n := &entry{id: id, heapAt: -1, recovered: true}
+		e.runs[id] = n
+		if until, ok := resting[id]; ok {
+			n.wakeAt = until
+			e.set(n)
+			continue
+		}
+		e.enqueue(n, false)
 	}
 	e.admit()
 	e.mu.Unlock()

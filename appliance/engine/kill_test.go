@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -144,22 +145,35 @@ func victim() int {
 	last, err := strconv.Atoi(os.Getenv(lastEnv))
 	endless := err != nil
 	ctx := context.Background()
-	for i := first; endless || i <= last; {
-		if open := w.open64(); open {
-			w.settleAll()
-			time.Sleep(time.Millisecond)
-			continue
-		}
-		s := stories[i%len(stories)]
-		r := w.request(s.text)
-		r.Mission, r.Key = s.mission, key(i)
-		id, err := w.engine.Start(ctx, r)
-		if err != nil {
-			t.Fatalf("start %d: %v", i, err)
-		}
-		tell.tell(fmt.Sprintf("run %d %s\n", i, id))
-		i++
+	docs := make([]*mission.DocumentRef, len(stories))
+	for i, s := range stories {
+		docs[i] = w.upload("invoice.txt", s.text)
 	}
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range next {
+				n := i % len(stories)
+				id, err := w.engine.Start(ctx, engine.StartRequest{
+					Mission: stories[n].mission, By: clara, Key: key(i), Input: map[string]mission.InputValue{"document": {Document: docs[n]}},
+				})
+				if err != nil {
+					t.Fatalf("start %d: %v", i, err)
+				}
+				tell.tell(fmt.Sprintf("run %d %s\n", i, id))
+			}
+		})
+	}
+	for i := first; endless || i <= last; {
+		w.settleAll()
+		for ; !w.busy() && (endless || i <= last); i++ {
+			next <- i
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(next)
+	wg.Wait()
 	for until := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		w.settleAll()
 		counts, err := w.db.Counts(ctx)
@@ -180,8 +194,8 @@ func victim() int {
 
 func key(i int) string { return fmt.Sprintf("key-%d", i) }
 
-// open64 reports whether enough runs are open.
-func (w *world) open64() bool {
+// busy reports whether enough runs are open.
+func (w *world) busy() bool {
 	s := w.engine.Stats()
 	return s.Active+s.Queued+s.Resting >= 64
 }
@@ -214,7 +228,10 @@ type witness struct {
 // reports whether it did.
 func (w *witness) launch(t *testing.T, dir string, last string, after time.Duration) bool {
 	t.Helper()
-	first := max(0, len(w.runs)-8) // some are asked for again, with the same key
+	first := 0
+	for i := range w.runs {
+		first = max(first, i-16) // some are asked for again, with the same key
+	}
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), victimEnv+"="+dir, firstEnv+"="+strconv.Itoa(first), lastEnv+"="+last)
 	var stderr strings.Builder
@@ -276,9 +293,9 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	w := &witness{runs: map[int]mission.RunID{}, obs: map[string]string{}}
 	for range *crashes {
-		w.launch(t, dir, "", time.Millisecond+time.Duration(rng.IntN(120_000))*time.Microsecond)
+		w.launch(t, dir, "", time.Millisecond+time.Duration(rng.IntN(200_000))*time.Microsecond)
 	}
-	if !w.launch(t, dir, strconv.Itoa(len(w.runs)+len(stories)), 0) {
+	if !w.launch(t, dir, strconv.Itoa(len(w.runs)+64), 0) {
 		t.Fatal("the last victim did not end by itself")
 	}
 	db, err := store.Open(dir, store.Options{})
@@ -287,18 +304,42 @@ func TestKill(t *testing.T) {
 	}
 	defer db.Close()
 	checkStore(t, db)
-	w.judge(t, db)
+	told := *w
+	told.runs, told.obs = maps.Clone(w.runs), maps.Clone(w.obs)
+	for _, problem := range w.judge(t, db) {
+		t.Error(problem)
+	}
+	told.mislead(t, db)
 }
 
-// judge compares what is in the store with what the witness heard.
-func (w *witness) judge(t *testing.T, db *store.DB) {
+// mislead is the negative control: a witness that heard other things than are
+// in the store has to complain about each of them.
+func (w *witness) mislead(t *testing.T, db *store.DB) {
+	for place := range w.obs {
+		w.obs[place] = "changed"
+		break
+	}
+	w.obs["01ARZ3NDEKTSV4RRFFQ69G5FAV 1"] = "lost"
+	w.runs[1_000_000] = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+	all := strings.Join(w.judge(t, db), "\n")
+	for _, want := range []string{"is not what was promised", "1 observations were promised and are not there", "1 runs were promised and are not there"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("a misled witness does not say %q: %s", want, all)
+		}
+	}
+	twice := []mission.Observation{{Seq: 1, Kind: mission.KindGenerated, Step: "a", Attempt: 1}, {Seq: 2, Kind: mission.KindGenerated, Step: "a", Attempt: 1}}
+	if len(w.compare(mission.Summary{}, twice)) != 1 {
+		t.Error("an answer that is there twice is not found")
+	}
+}
+
+// judge compares what is in the store with what the witness heard, and returns
+// what does not fit. It uses the witness up.
+func (w *witness) judge(t *testing.T, db *store.DB) (problems []string) {
+	report := func(format string, a ...any) { problems = append(problems, fmt.Sprintf(format, a...)) }
 	ctx := context.Background()
 	runs, observations, promised := 0, 0, len(w.obs)
 	filter := store.Filter{Limit: 500}
-	byID := map[mission.RunID]int{}
-	for i, id := range w.runs {
-		byID[id] = i
-	}
 	for {
 		page, next, err := db.Runs(ctx, filter)
 		if err != nil {
@@ -311,7 +352,7 @@ func (w *witness) judge(t *testing.T, db *store.DB) {
 				t.Fatal(err)
 			}
 			observations += len(obs)
-			w.compare(t, s, obs)
+			problems = append(problems, w.compare(s, obs)...)
 			run, err := mission.Fold(obs)
 			if err != nil {
 				t.Fatal(err)
@@ -326,11 +367,11 @@ func (w *witness) judge(t *testing.T, db *store.DB) {
 				continue // a child: its parent's verdict speaks for it
 			}
 			if id, ok := w.runs[i]; ok && id != s.ID {
-				t.Errorf("run %d is there as %s and as %s", i, id, s.ID)
+				report("run %d is there as %s and as %s", i, id, s.ID)
 			}
 			delete(w.runs, i)
 			if want := stories[i%len(stories)]; s.Verdict != want.verdict || !strings.Contains(s.Reason, want.reason) {
-				t.Errorf("run %d: %s (%s), want %s (%s)\n%s", i, s.Verdict, s.Reason, want.verdict, want.reason, rail(obs))
+				report("run %d: %s (%s), want %s (%s)\n%s", i, s.Verdict, s.Reason, want.verdict, want.reason, rail(obs))
 			}
 		}
 		if next == "" {
@@ -339,22 +380,24 @@ func (w *witness) judge(t *testing.T, db *store.DB) {
 		filter.Cursor = next
 	}
 	if len(w.runs) > 0 {
-		t.Errorf("%d runs were promised and are not there: %v", len(w.runs), w.runs)
+		report("%d runs were promised and are not there: %v", len(w.runs), w.runs)
 	}
 	if len(w.obs) > 0 {
-		t.Errorf("%d observations were promised and are not there", len(w.obs))
+		report("%d observations were promised and are not there", len(w.obs))
 	}
 	t.Logf("%d kills, %d runs, %d observations, %d of them promised before a kill", *crashes, runs, observations, promised)
+	return problems
 }
 
 // compare checks the observations of one run against the promises, and that
 // nothing happened twice.
-func (w *witness) compare(t *testing.T, s mission.Summary, obs []mission.Observation) {
+func (w *witness) compare(s mission.Summary, obs []mission.Observation) (problems []string) {
+	report := func(format string, a ...any) { problems = append(problems, fmt.Sprintf(format, a...)) }
 	once := map[string]uint64{}
 	for _, o := range obs {
 		place := fmt.Sprintf("%s %d", s.ID, o.Seq)
 		if want, ok := w.obs[place]; ok && want != fingerprint(o) {
-			t.Errorf("observation %s is not what was promised", place)
+			report("observation %s is not what was promised", place)
 		}
 		delete(w.obs, place)
 		if o.Kind == mission.KindResumed || o.Kind == mission.KindClassified {
@@ -365,8 +408,9 @@ func (w *witness) compare(t *testing.T, s mission.Summary, obs []mission.Observa
 			what += o.Read.Input
 		}
 		if before := once[what]; before != 0 {
-			t.Errorf("run %s: %s is there twice, as %d and %d\n%s", s.ID, what, before, o.Seq, rail(obs))
+			report("run %s: %s is there twice, as %d and %d\n%s", s.ID, what, before, o.Seq, rail(obs))
 		}
 		once[what] = o.Seq
 	}
+	return problems
 }

@@ -50,6 +50,20 @@ func (e *Engine) readDocument(ctx context.Context, doc *mission.DocumentRef) (te
 	if doc == nil {
 		return "", mission.ReadData{Problem: "there is no document", Code: "missing"}, nil
 	}
+	text, data, err = e.readBytes(ctx, doc)
+	if err != nil || data.Problem != "" {
+		data.TextSHA256 = ""
+		return "", data, err
+	}
+	if data.TextSHA256 == "" {
+		data.TextSHA256, _, err = e.Blobs.Put(ctx, strings.NewReader(text), e.TextBytes)
+	}
+	return text, data, err
+}
+
+// readBytes reads the document itself. It sets TextSHA256 if the text is the
+// document, byte for byte, which is then not stored again.
+func (e *Engine) readBytes(ctx context.Context, doc *mission.DocumentRef) (text string, data mission.ReadData, err error) {
 	select { // documents can be large: few at once
 	case e.reads <- struct{}{}:
 		defer func() { <-e.reads }()
@@ -66,14 +80,10 @@ func (e *Engine) readDocument(ctx context.Context, doc *mission.DocumentRef) (te
 		return "", mission.ReadData{}, err
 	}
 	text, data, err = e.Reader.Read(ctx, doc.Name, raw)
-	if err != nil {
-		return "", mission.ReadData{}, err
+	data.TextSHA256 = ""
+	if text == string(raw) {
+		data.TextSHA256 = doc.SHA256
 	}
-	if data.Problem != "" {
-		data.TextSHA256 = ""
-		return "", data, nil
-	}
-	data.TextSHA256, _, err = e.Blobs.Put(ctx, strings.NewReader(text), e.TextBytes)
 	return text, data, err
 }
 

@@ -41,7 +41,7 @@ func (a *actor) turn(ctx context.Context) error {
 			break
 		}
 	}
-	return a.flush(ctx)
+	return a.flush(ctx, a.rests())
 }
 
 func (a *actor) facts() mission.Facts {
