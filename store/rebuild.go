@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -77,7 +78,7 @@ func (t *tx) rebuild() error {
 			return err
 		}
 	}
-	observations := 0
+	d := derived{entries: map[bucket][]entry{}, counts: map[string]uint64{}}
 	for run, obs := range t.journalRuns(broken) {
 		if bad != nil {
 			return fmt.Errorf("%w; restore a backup", bad)
@@ -86,20 +87,90 @@ func (t *tx) rebuild() error {
 		if err != nil {
 			return fmt.Errorf("%w: %w; restore a backup", ErrDamaged, err)
 		}
-		observations += len(obs)
-		if err := t.putRow(run, nil, rowOf(fold)); err != nil {
+		if err := t.rebuildRun(&d, run, fold); err != nil {
 			return err
-		}
-		for _, id := range slices.Sorted(maps.Keys(fold.Decisions)) {
-			if err := t.putDecision(&decisionChange{next: *fold.Decisions[id]}); err != nil {
-				return err
-			}
 		}
 	}
 	if bad != nil {
 		return fmt.Errorf("%w; restore a backup", bad)
 	}
-	return t.count(countTotal, totalObservations, observations)
+	return t.putDerived(&d)
+}
+
+// derived collects what does not come in the order of its keys. bbolt keeps a
+// page whole until the commit, so inserting a million keys out of order into
+// one transaction would take minutes.
+type derived struct {
+	entries map[bucket][]entry
+	counts  map[string]uint64 // by counter key
+}
+
+type entry struct {
+	key, sealed []byte // sealed is nil in index buckets
+}
+
+func (d *derived) add(b bucket, key, sealed []byte) {
+	d.entries[b] = append(d.entries[b], entry{key, sealed})
+}
+
+// rebuildRun does what putRow and putDecision do over the life of a run.
+func (t *tx) rebuildRun(d *derived, run runKey, fold *mission.Run) error {
+	r := rowOf(fold)
+	if err := t.putJSON(bucketRuns, run[:], r); err != nil {
+		return err
+	}
+	if err := t.put(bucketText, run[:], []byte(searchText(&r.Summary))); err != nil {
+		return err
+	}
+	d.counts[string(countKey(countTotal, totalRuns))]++
+	d.counts[string(countKey(countTotal, totalObservations))] += fold.Seq
+	for _, m := range terms(&r.Summary) {
+		d.counts[string(countKey(m.dimension, m.name))]++
+		d.add(bucketIndex, indexKey(m.dimension, m.name, run), nil)
+	}
+	if r.Key != "" {
+		key := hashKey(r.Key)
+		sealed, err := t.db.seal(bucketKeys, key, run[:])
+		if err != nil {
+			return err
+		}
+		d.add(bucketKeys, key, sealed)
+	}
+	for id, decision := range fold.Decisions {
+		payload, err := encodeJSON(decision)
+		if err != nil {
+			return err
+		}
+		sealed, err := t.db.seal(bucketDecisions, []byte(id), payload)
+		if err != nil {
+			return err
+		}
+		d.add(bucketDecisions, []byte(id), sealed)
+		if decision.Open() {
+			d.counts[string(countKey(countQueue, decision.Queue))]++
+			d.add(bucketDecisionIndex, decisionKey(openDecisions, decision.Queue, decision.OpenedAt, id), nil)
+		} else {
+			d.add(bucketDecisionIndex, decisionKey(settledDecisions, decision.Queue, decision.SettledAt, id), nil)
+		}
+	}
+	return nil
+}
+
+func (t *tx) putDerived(d *derived) error {
+	for b, entries := range d.entries {
+		slices.SortFunc(entries, func(x, y entry) int { return bytes.Compare(x.key, y.key) })
+		for _, e := range entries {
+			if err := t.putSealed(b, e.key, e.sealed); err != nil {
+				return err
+			}
+		}
+	}
+	for key, n := range d.counts {
+		if err := t.put(bucketCounts, []byte(key), binary.BigEndian.AppendUint64(nil, n)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // blobsOf returns the digests of the blobs that observations name. Whatever
