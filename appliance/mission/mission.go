@@ -139,6 +139,7 @@ type ConfidenceRule struct {
 	Min     float64 `json:"min"`               // in [0, 1]
 	Below   string  `json:"below,omitempty"`   // at the last grade: "ask" a person (the default) or "refer" the run
 	Missing string  `json:"missing,omitempty"` // the same where a field that is not nullable was not found; empty = as Below
+	Floor   float64 `json:"floor,omitempty"`   // in [0, Min]; below it a value of such a field is a guess and counts as not found
 	Queue   string  `json:"queue,omitempty"`   // whom to ask; empty = the queue of the first decide step, else the site's first
 }
 

@@ -92,6 +92,9 @@ func (s *scheduler) failed(n *node, st *StepState, env *scope) {
 			"en": fmt.Sprintf("model %s could not answer: %s", f.Model, f.Message),
 			"de": fmt.Sprintf("Modell %s konnte nicht antworten: %s", f.Model, f.Message),
 		})
+	case st.Generated != nil && len(n.lacks(st.Generated.Values)) > 0 && n.missing() == "refer":
+		why, _ := n.doubt(st.Generated, n.lacks(st.Generated.Values))
+		s.broken(n, st, "%s, and a stronger model could not answer: %s", why, f.Message)
 	case st.Generated != nil && n.below() == "ask": // an answer that was not good enough is still there
 		s.uncertain(n, st, fmt.Sprintf("the answer at grade %d was not sure enough, and a stronger model could not answer: %s", st.Generated.Grade, f.Message))
 	default:
@@ -119,20 +122,29 @@ func (n *node) missing() string {
 	return n.Confidence.Missing
 }
 
-// lacks returns the fields that the answer should have and has not.
+// mandatory returns the fields that the answer must have.
+func (n *node) mandatory() []string {
+	if n.Extract == nil {
+		return n.fieldNames()
+	}
+	var names []string
+	for _, f := range n.Extract.Fields {
+		if !f.Nullable {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// lacks returns the fields that the answer should have and has not, or has
+// only guessed.
 func (n *node) lacks(values map[string]llm.Value) []string {
 	var names []string
-	switch {
-	case n.Extract != nil:
-		for _, f := range n.Extract.Fields {
-			if !f.Nullable && values[f.Name].Null() {
-				names = append(names, f.Name)
-			}
+	for _, name := range n.mandatory() {
+		v := values[name]
+		if v.Null() || n.Confidence != nil && v.Confidence.Known() && float64(v.Confidence) < n.Confidence.Floor {
+			names = append(names, name)
 		}
-	case n.Classify != nil && values["label"].Null():
-		names = []string{"label"}
-	case n.Generate != nil && values["text"].Null():
-		names = []string{"text"}
 	}
 	return names
 }
@@ -173,12 +185,25 @@ func (s *scheduler) judge(n *node, st *StepState, env *scope) {
 // doubt says in words why an answer is not taken.
 func (n *node) doubt(g *GeneratedData, lacks []string) (string, Text) {
 	if len(lacks) > 0 {
-		list := strings.Join(lacks, ", ")
-		en, de := "not found: "+list, "nicht gefunden: "+list
-		if n.Extract != nil && len(lacks) == len(n.Extract.Fields) {
-			en, de = en+" – nothing that was looked for is in the document", de+" – nichts von dem Gesuchten steht im Dokument"
+		en, de := make([]string, len(lacks)), make([]string, len(lacks))
+		for i, name := range lacks {
+			en[i], de[i] = name, name
+			switch v := g.Values[name]; {
+			case v.Null():
+			case v.Problem != "":
+				en[i] += " (" + v.Problem + ")"
+				de[i] += " (" + v.Problem + ")"
+			default:
+				en[i] += fmt.Sprintf(" (guessed, confidence %s)", number(float64(v.Confidence)))
+				de[i] += fmt.Sprintf(" (geraten, Sicherheit %s)", number(float64(v.Confidence)))
+			}
 		}
-		return en, Text{"en": en, "de": de}
+		t := Text{"en": "not found: " + strings.Join(en, ", "), "de": "nicht gefunden: " + strings.Join(de, ", ")}
+		if len(lacks) > 1 && len(lacks) == len(n.mandatory()) {
+			t["en"] += "; nothing that must be there is; is this the right kind of document?"
+			t["de"] += "; nichts von dem, was da sein muss, ist da; ist es die richtige Art von Dokument?"
+		}
+		return t["en"], t
 	}
 	field := g.Weakest
 	if field == "" {

@@ -100,7 +100,7 @@ func (r *reader) step(n ast.Node, path string) Step {
 
 func (r *reader) confidence(n ast.Node, path string) *ConfidenceRule {
 	c := &ConfidenceRule{}
-	entries := r.mapping(n, path, "{min: 0.9}", "min", "below", "missing", "queue")
+	entries := r.mapping(n, path, "{min: 0.9}", "min", "below", "missing", "floor", "queue")
 	for _, e := range entries {
 		p := join(path, e.key)
 		switch e.key {
@@ -110,9 +110,14 @@ func (r *reader) confidence(n ast.Node, path string) *ConfidenceRule {
 			c.Below = r.oneOf(e.node, p, "ask", "refer")
 		case "missing":
 			c.Missing = r.oneOf(e.node, p, "ask", "refer")
+		case "floor":
+			c.Floor = r.number(e.node, p, 0, 1)
 		case "queue":
 			c.Queue = r.text(e.node, p, "the name of a queue")
 		}
+	}
+	if c.Floor > c.Min {
+		r.addAt(n, join(path, "floor"), "%v is above min, %v: nothing could be uncertain", c.Floor, c.Min)
 	}
 	if entries != nil {
 		r.require(n, path, entries, "min")

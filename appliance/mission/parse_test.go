@@ -124,6 +124,7 @@ var broken = []struct{ name, old, new, want string }{
 	{"a step with a mistyped kind", "    generate: {", "    genrate: {", `unknown key "genrate"; did you mean "generate"?`},
 	{"confidence on a check", "  - id: sums\n", "  - id: sums\n    confidence: {min: 1}\n", `only steps that ask a model (extract, classify, generate) have "confidence"`},
 	{"a confidence above one", "min: 0.9", "min: 1.9", `must be a number from 0 to 1`},
+	{"a floor above the minimum", "min: 0.9, below: refer", "min: 0.9, floor: 0.95", `nothing could be uncertain`},
 	{"one label only", "{good: fine, bad: not fine}", "{good: fine}", `at least two labels`},
 	{"an unknown end of a wait", "then: reject", "then: approve", `"approve" is not one of reject, refer`},
 	{"a wait without a unit", "after: 1d12h", "after: '72'", `"72" is no duration; write 90m, 72h or 3d`},
