@@ -55,7 +55,7 @@ type actor struct {
 	parkedAt uint64                        // generation under which a step was left parked; 0 = none
 	seen     uint64                        // generation that this turn sees
 	wakeAt   time.Time
-	restart  bool // calls in flight in the journal are repeats
+	restart  bool // calls in flight in the journal were cut off by a restart
 }
 
 // act is the life of an actor.
@@ -63,7 +63,7 @@ func (e *Engine) act(ctx context.Context, n *entry) {
 	defer e.wg.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	a := &actor{
-		e: e, entry: n, id: n.id, run: n.run, restart: true, look: true,
+		e: e, entry: n, id: n.id, run: n.run, restart: n.recovered, look: true,
 		calls: map[string]*callInFlight{}, reading: map[string]bool{}, children: map[mission.RunID]bool{},
 	}
 	n.run = nil // the actor owns it now
@@ -146,7 +146,7 @@ func (a *actor) live(ctx context.Context) (err error) {
 		if a.run.Verdict != nil {
 			return errEnded
 		}
-		a.entry.failures = 0 // read and written by the owner of the active entry only
+		a.entry.failures, a.entry.recovered = 0, false // only the actor of an active entry touches them
 		if !a.busy() {
 			if a.e.rest(a.entry, a.wakeAt, a.parkedAt) {
 				return errResting
@@ -201,8 +201,6 @@ func (a *actor) wake(ctx context.Context) error {
 			return err
 		}
 		a.run = run
-	} else {
-		a.restart = false // created by this process: nothing is in flight
 	}
 	if a.run.Verdict != nil {
 		return errEnded
@@ -233,7 +231,6 @@ func (a *actor) wake(ctx context.Context) error {
 			return err
 		}
 	}
-	a.entry.recovered = false
 	return nil
 }
 
