@@ -128,7 +128,7 @@ drift: webui/node_modules/.installed ## generated files are what their sources g
 generate: webui/node_modules/.installed ## regenerate what is generated: OpenAPI, UI types, sample documents
 	go test ./appliance/api -run OpenAPI -update
 	cd webui && npm run --silent generate
-	go run ./embed/sample/gen
+	go run ./embed/sample/gen -out embed/sample
 
 ## ---- measure -----------------------------------------------------------
 

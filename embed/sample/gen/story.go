@@ -86,6 +86,16 @@ func unusual() []spec {
 		s.expect.Note = "unusual labels: the step escalates, and waits for a person unless the stronger pool is sure"
 		return s
 	}
+	misread := func(s spec, en, de string) spec {
+		s = hard(s, en, de)
+		s.expect = expectation{"referred", "internal", "unusual labels: the tax is overlooked with confidence, and the sums find it"}
+		return s
+	}
+	doubtful := func(s spec, en, de string) spec {
+		s = hard(s, en, de)
+		s.expect = expectation{"referred", "internal", "unusual labels: both models guess at a field that every invoice has, so the document goes back"}
+		return s
+	}
 	odd := func(s spec, en, de string) spec {
 		s.story, s.what, s.expect = "confidence", [2]string{en, de}, approved
 		s.expect.Note = "an unfamiliar layout: the step escalates, and the stronger pool is sure"
@@ -111,11 +121,11 @@ func unusual() []spec {
 		terms(spec{file: "stonegrove-retention", lang: "en", supplier: "Stonegrove Engineering Ltd", layout: "pdf-letter", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "10% retention held for 90 days"}, "retention", "Sicherheitseinbehalt"),
 		terms(spec{file: "aldwick-set-off", lang: "en", supplier: "Aldwick Trading Ltd", layout: "plain", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "Payment by set-off within 30 days", wording: 1}, "set-off", "Aufrechnung"),
 		terms(spec{file: "wolfsau-wechsel", lang: "de", supplier: "Wolfsau Stahl GmbH", layout: "pdf-table", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "1 €", terms: "Zahlung per Wechsel in 60 Tagen"}, "bill of exchange (German)", "Wechsel"),
-		hard(spec{file: "ferrandale-labels", lang: "en", supplier: "Ferrandale Textiles Ltd", layout: "markdown", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "Account to be cleared by day 10", shipping: true}, "unfamiliar labels", "ungewohnte Beschriftung"),
+		doubtful(spec{file: "ferrandale-labels", lang: "en", supplier: "Ferrandale Textiles Ltd", layout: "markdown", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "Account to be cleared by day 10", shipping: true}, "unfamiliar labels", "ungewohnte Beschriftung"),
 		hard(spec{file: "bexhurst-labels", lang: "en", supplier: "Bexhurst Medical LLC", layout: "bracket", currency: "USD", number: "1234.56", date: "02-Jan-2006", money: "1 EUR", terms: "Settlement required 30 days from dispatch"}, "unfamiliar labels in brackets", "ungewohnte Beschriftung in Klammern"),
-		hard(spec{file: "oderwald-beschriftung", lang: "de", supplier: "Oderwald Kunststoff KG", layout: "bracket", currency: "EUR", number: "1.234,56", date: "2. January 2006", money: "1 €", terms: "Begleichung binnen 30 Tagen"}, "unfamiliar labels (German)", "ungewohnte Beschriftung"),
+		misread(spec{file: "oderwald-beschriftung", lang: "de", supplier: "Oderwald Kunststoff KG", layout: "bracket", currency: "EUR", number: "1.234,56", date: "2. January 2006", money: "1 €", terms: "Begleichung binnen 30 Tagen"}, "unfamiliar labels (German)", "ungewohnte Beschriftung"),
 		{file: "zirbenau-gesmbh", story: "confidence", lang: "de", supplier: "Zirbenau Software GesmbH", layout: "pdf-letter", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "EUR 1", terms: "14 Tage netto", wording: 2,
-			what: [2]string{"a legal form that the model does not know (German)", "Rechtsform, die das Modell nicht kennt"}, expect: expectation{"waiting", "internal", "the supplier's name is doubtful: the step escalates, and waits for a person unless the stronger pool is sure"}},
+			what: [2]string{"a legal form that the model does not know (German)", "Rechtsform, die das Modell nicht kennt"}, expect: expectation{"referred", "internal", "both models shorten the supplier's name to one that does not stand in the document, so it counts as not found"}},
 	}
 }
 
