@@ -129,7 +129,13 @@ type Engine struct {
 	ctx        context.Context // ends when Run does; set while running
 	wake       chan struct{}   // the earliest timer has changed; capacity 1
 	wg         sync.WaitGroup  // actors
+
+	claimed chan struct{} // closed when Run has taken up the open runs
 }
+
+// Claimed is closed when Run has taken up every open run: before that, nothing
+// can be asked of them.
+func (e *Engine) Claimed() <-chan struct{} { return e.claimed }
 
 type phase int
 
@@ -156,7 +162,7 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{
 		Config: c, runs: map[mission.RunID]*entry{}, reads: make(chan struct{}, c.MaxReads),
-		wake: make(chan struct{}, 1), generation: 1,
+		wake: make(chan struct{}, 1), generation: 1, claimed: make(chan struct{}),
 	}
 	e.ids.clock = c.Clock
 	return e
@@ -210,6 +216,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.admit()
 	e.mu.Unlock()
+	close(e.claimed)
 	e.watch(ctx, changed)
 	return nil
 }

@@ -27,7 +27,7 @@ import (
 
 // crashes is how often the engine's process is killed; `make test-crash` uses
 // 200 or more.
-var crashes = flag.Int("crash", 10, "number of kill -9 in TestKill")
+var crashes = flag.Int("crash", 10, "number of kill -9 in TestCrashKill")
 
 // victimEnv makes the test binary the process that is killed. Its value is the
 // data directory.
@@ -280,10 +280,10 @@ func (w *witness) launch(t *testing.T, dir string, last string, after time.Durat
 	return err == nil
 }
 
-// TestKill kills the process at random points, then lets it finish: every run
+// TestCrashKill kills the process at random points, then lets it finish: every run
 // has the verdict that it would have had, and nothing that was promised is
 // lost, changed or there twice.
-func TestKill(t *testing.T) {
+func TestCrashKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
