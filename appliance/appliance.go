@@ -52,7 +52,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if _, err := os.Stat(filepath.Join(c.Data, storeDir)); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w; make one with: skerry init --data %s", c.Data, ErrNotInitialised, c.Data)
 	}
 	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{}); err != nil {
@@ -92,7 +92,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		Upkeep: upkeep{db: a.db, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
 		UI:     ui, Build: api.Version(build),
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,
-		MaxUploadBytes: maxUploadBytes, Log: log,
+		MaxUploadBytes: maxUploadBytes, Log: log, Health: a.health,
 	})
 	return a, nil
 }
@@ -112,6 +112,16 @@ func (a *Appliance) Close() error {
 		errs = append(errs, a.db.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// health is "starting" until the engine knows the open runs, then "ok".
+func (a *Appliance) health() string {
+	select {
+	case <-a.engine.Claimed():
+		return "ok"
+	default:
+		return "starting"
+	}
 }
 
 // notices is what everyone on the site should know.

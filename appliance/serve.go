@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -71,6 +72,7 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 		stopped <- a.engine.Run(ctx)
 	}()
 	server := api.NewServer(a.api)
+	server.Handler = a.whenClaimed(a.api)
 	server.ConnContext = identify
 	for _, l := range listeners {
 		go func() {
@@ -96,6 +98,22 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 		errs = append(errs, <-stopped)
 	}
 	return errors.Join(errs...)
+}
+
+// whenClaimed holds requests back until the engine knows the open runs, which
+// is a moment after the start: nobody is told that a run does not exist while it
+// is being taken up. The pages and the health of the appliance do not wait.
+func (a *Appliance) whenClaimed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/v1/health" {
+			select {
+			case <-a.engine.Claimed():
+			case <-r.Context().Done():
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // listen opens the network listener.

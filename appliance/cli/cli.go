@@ -93,7 +93,6 @@ func newRoot(s Streams) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       appliance.BuildVersion().Version,
-		Args:          cobra.NoArgs,
 		CompletionOptions: cobra.CompletionOptions{
 			HiddenDefaultCmd: true,
 		},
@@ -120,9 +119,8 @@ func newRoot(s Streams) *cobra.Command {
 		backupCommand(g), restoreCommand(g), doctorCommand(g),
 		versionCommand(g), licencesCommand(g), documentReadCommand(g),
 	)
-	for _, c := range root.Commands() {
-		strict(c)
-	}
+	root.SuggestionsMinimumDistance = 2
+	strict(root)
 	return root
 }
 
@@ -130,19 +128,31 @@ func newRoot(s Streams) *cobra.Command {
 // that says where to look.
 func strict(c *cobra.Command) {
 	check := c.Args
-	if check == nil && c.HasSubCommands() {
-		check = cobra.NoArgs
+	if c.HasSubCommands() {
+		check = knownVerb
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
-	if check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return exit{ExitUsage, fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
-			}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if check == nil {
 			return nil
 		}
+		if err := check(c, args); err != nil {
+			return exit{ExitUsage, fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
+		}
+		return nil
 	}
 	for _, sub := range c.Commands() {
 		strict(sub)
 	}
+}
+
+// knownVerb refuses what is left over where a verb was expected.
+func knownVerb(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("%s has no verb %q; did you mean %q?", c.CommandPath(), args[0], near[0])
+	}
+	return fmt.Errorf("%s has no verb %q", c.CommandPath(), args[0])
 }

@@ -173,24 +173,32 @@ func (r *Run) check(o Observation) error {
 
 // hasPayload reports whether exactly the payload that Kind names is set.
 func (o *Observation) hasPayload() bool {
-	set := map[Kind]bool{
-		KindCreated: o.Created != nil, KindRead: o.Read != nil, KindClassified: o.Classified != nil,
-		KindRouted: o.Routed != nil, KindParked: o.Parked != nil, KindResumed: o.Resumed != nil,
-		KindGenerated: o.Generated != nil, KindFailed: o.Failed != nil, KindChecked: o.Checked != nil,
-		KindEscalated: o.Escalated != nil, KindQueued: o.Queued != nil, KindDecided: o.Decided != nil,
-		KindBranched: o.Branched != nil, KindOpened: o.Opened != nil, KindStarted: o.Started != nil,
-		KindReturned: o.Returned != nil, KindSettled: o.Settled != nil, KindVerdict: o.Verdict != nil,
-	}
-	if !set[o.Kind] {
-		return false
-	}
-	n := 0
-	for _, ok := range set {
-		if ok {
+	kind, n := Kind(""), 0
+	note := func(set bool, k Kind) {
+		if set {
+			kind = k
 			n++
 		}
 	}
-	return n == 1
+	note(o.Created != nil, KindCreated)
+	note(o.Read != nil, KindRead)
+	note(o.Classified != nil, KindClassified)
+	note(o.Routed != nil, KindRouted)
+	note(o.Parked != nil, KindParked)
+	note(o.Resumed != nil, KindResumed)
+	note(o.Generated != nil, KindGenerated)
+	note(o.Failed != nil, KindFailed)
+	note(o.Checked != nil, KindChecked)
+	note(o.Escalated != nil, KindEscalated)
+	note(o.Queued != nil, KindQueued)
+	note(o.Decided != nil, KindDecided)
+	note(o.Branched != nil, KindBranched)
+	note(o.Opened != nil, KindOpened)
+	note(o.Started != nil, KindStarted)
+	note(o.Returned != nil, KindReturned)
+	note(o.Settled != nil, KindSettled)
+	note(o.Verdict != nil, KindVerdict)
+	return n == 1 && kind == o.Kind
 }
 
 func (o *Observation) needsStep() bool {
