@@ -23,25 +23,25 @@ func BenchmarkRuns(b *testing.B) {
 	r := w.request(invoice{}.String())
 	b.ResetTimer()
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 256)
-	ids := make(chan mission.RunID, 256)
-	wg.Go(func() {
-		for id := range ids {
-			w.until(id, kind(mission.KindVerdict))
-			<-slots
-		}
-	})
+	work := make(chan struct{})
+	for range 128 {
+		wg.Go(func() {
+			for range work {
+				id, err := w.engine.Start(context.Background(), r)
+				if err != nil {
+					b.Error(err)
+					continue
+				}
+				w.until(id, kind(mission.KindVerdict))
+			}
+		})
+	}
 	n := 0
 	for b.Loop() {
-		slots <- struct{}{}
-		id, err := w.engine.Start(context.Background(), r)
-		if err != nil {
-			b.Fatal(err)
-		}
-		ids <- id
+		work <- struct{}{}
 		n++
 	}
-	close(ids)
+	close(work)
 	wg.Wait()
 	b.StopTimer()
 	counts, err := w.db.Counts(context.Background())

@@ -266,3 +266,14 @@ func TestAReplacedModelIsNotCalled(t *testing.T) {
 		t.Errorf("got %v after %d calls, want ErrReplaced after none", err, len(seen.Calls()))
 	}
 }
+
+// BenchmarkGenerate measures what the gateway adds to a call: two requests to
+// an instant model, checks, adaptation and reading included.
+func BenchmarkGenerate(b *testing.B) {
+	g, c := bench(server())
+	for b.Loop() {
+		if _, err := g.Generate(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
