@@ -70,7 +70,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		return nil, err
 	}
 	library := newLibrary(a.db, policies)
-	gate := gateway.New(gateway.Config{Registry: a.models, Log: log})
+	gate := gateway.New(gateway.Config{Registry: a.models, ModelLimit: a.models.limits(c.Runner.Parallel), Log: log})
 	a.models.latency = func(id llm.ModelID) int64 {
 		for _, o := range gate.Offers() {
 			if o.ID == id {

@@ -38,7 +38,7 @@ const engineOwner = "skerry/plugins/local"
 
 // helpers are packages that serve tests or build steps; they are free to import
 // what they need, but nothing that ships may import them.
-var helpers = []string{"skerry/appliance/llm/llmtest", "skerry/store/storetest", "skerry/embed/licences", "skerry/embed/pack", "skerry/embed/sample/gen"}
+var helpers = []string{"skerry/appliance/bench", "skerry/appliance/llm/llmtest", "skerry/store/storetest", "skerry/embed/licences", "skerry/embed/pack", "skerry/embed/sample/gen"}
 
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "skerry/...").Output()

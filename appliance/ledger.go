@@ -9,6 +9,7 @@ import (
 	"skerry/appliance/api"
 	"skerry/appliance/engine"
 	"skerry/appliance/mission"
+	"skerry/appliance/policy"
 	"skerry/store"
 )
 
@@ -75,13 +76,28 @@ type starts struct{ *engine.Engine }
 
 // Start implements api.Engine.
 func (s starts) Start(ctx context.Context, r api.StartRequest) (mission.RunID, error) {
-	return s.Engine.Start(ctx, engine.StartRequest(r))
+	id, err := s.Engine.Start(ctx, engine.StartRequest(r))
+	return id, stopping(err)
 }
 
 // Decide implements api.Engine.
 func (s starts) Decide(ctx context.Context, r api.DecideRequest) error {
-	return s.Engine.Decide(ctx, engine.DecideRequest{
+	return stopping(s.Engine.Decide(ctx, engine.DecideRequest{
 		Run: r.Run, Decision: r.Decision, Outcome: r.Outcome, Reason: r.Reason, Digest: r.Digest,
 		Amendments: r.Amendments, By: r.By,
-	})
+	}))
+}
+
+// Cancel implements api.Engine.
+func (s starts) Cancel(ctx context.Context, run mission.RunID, by policy.Principal, reason string) error {
+	return stopping(s.Engine.Cancel(ctx, run, by, reason))
+}
+
+// stopping tells whoever asks during a shutdown to ask again.
+func stopping(err error) error {
+	if errors.Is(err, engine.ErrStopped) {
+		return &api.Error{Status: http.StatusServiceUnavailable, Code: "stopping", RetryAfter: 5 * time.Second, Err: err,
+			Detail: "Skerry is being stopped or restarted. Nothing is lost; try again in a moment."}
+	}
+	return err
 }

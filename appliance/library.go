@@ -47,17 +47,17 @@ func (l *library) environment(ctx context.Context) mission.CompileEnv {
 	return env
 }
 
-// Plan implements engine.Library.
+// Plan implements engine.Library. A published version never changes, so its
+// plan is kept; only the question which one is the latest needs the store.
 func (l *library) Plan(ctx context.Context, name string, version int) (*mission.Plan, error) {
+	if plan := l.kept(name, version); plan != nil {
+		return plan, nil
+	}
 	v, err := l.db.Mission(ctx, name, version)
 	if err != nil {
 		return nil, err
 	}
-	key := planKey{name, v.Mission.Version}
-	l.mu.Lock()
-	plan, ok := l.plans[key]
-	l.mu.Unlock()
-	if ok {
+	if plan := l.kept(name, v.Mission.Version); plan != nil {
 		return plan, nil
 	}
 	m, err := mission.Parse(v.Source)
@@ -65,13 +65,21 @@ func (l *library) Plan(ctx context.Context, name string, version int) (*mission.
 		return nil, fmt.Errorf("mission %s, version %d: %w", name, v.Mission.Version, err)
 	}
 	m.Version = v.Mission.Version
-	if plan, err = mission.Compile(m, l.environment(ctx)); err != nil {
+	plan, err := mission.Compile(m, l.environment(ctx))
+	if err != nil {
 		return nil, fmt.Errorf("mission %s, version %d: %w", name, v.Mission.Version, err)
 	}
 	l.mu.Lock()
-	l.plans[key] = plan
+	l.plans[planKey{name, v.Mission.Version}] = plan
 	l.mu.Unlock()
 	return plan, nil
+}
+
+// kept returns the plan of a version, or nil; there is none for store.Latest.
+func (l *library) kept(name string, version int) *mission.Plan {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.plans[planKey{name, version}]
 }
 
 // Missions implements api.Missions.

@@ -2,10 +2,12 @@ package appliance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"skerry/appliance/api"
@@ -53,6 +55,25 @@ func Restore(ctx context.Context, c Config, backup io.Reader) (int, error) {
 	return len(m.Entries), writeFile(filepath.Join(c.Data, ConfigFile), text)
 }
 
+// PagesVerb is the hidden command of this binary that checks the pages of a
+// database file, in a process that may die over them.
+const PagesVerb = "store-pages"
+
+func pagesInChild(file string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", PagesVerb, file)
+	cmd.Env = []string{}
+	return cmd
+}
+
+// CheckPages checks the pages of a database file and writes the report as JSON.
+func CheckPages(file string, out io.Writer) error {
+	r, err := store.CheckPages(file)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(r)
+}
+
 // upkeep is what the API offers to administrators.
 type upkeep struct {
 	db  *store.DB
@@ -69,7 +90,7 @@ func (u upkeep) Backup(ctx context.Context, w io.Writer) error {
 
 // Check implements api.Upkeep.
 func (u upkeep) Check(ctx context.Context) (api.StoreReport, error) {
-	r, err := u.db.Check(ctx, store.CheckOptions{})
+	r, err := u.db.Check(ctx, store.CheckOptions{PagesIn: pagesInChild})
 	if err != nil {
 		return api.StoreReport{}, err
 	}

@@ -267,6 +267,15 @@ func (m *models) complete(ctx context.Context, e *modelEntry) {
 	e.model.ContextTokens = served[0].ContextTokens
 }
 
+// limits bounds the calls that every model works on at once.
+func (m *models) limits(parallel int) map[llm.ModelID]int {
+	limits := map[llm.ModelID]int{}
+	for _, id := range m.order {
+		limits[id] = parallel
+	}
+	return limits
+}
+
 func (m *models) announce() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

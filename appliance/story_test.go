@@ -22,16 +22,21 @@ import (
 )
 
 // TestMain lets this test binary stand in for skerry where the appliance calls
-// itself to read a document.
+// itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == document.Verb {
-		if err := document.Main(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	var err error
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == document.Verb:
+		err = document.Main(os.Stdin, os.Stdout)
+	case len(os.Args) == 3 && os.Args[1] == PagesVerb:
+		err = CheckPages(os.Args[2], os.Stdout)
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // storyTimeout bounds one run on a busy machine.

@@ -1,12 +1,18 @@
 package store
 
 import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
@@ -54,6 +60,66 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 			b.ReportMetric(float64(b.N)/float64(db.groups.Load()-groups), "appends/commit")
 		})
+	}
+}
+
+// BenchmarkAppendPeer does the least that can be called the same with bbolt
+// alone: the observation and the summary of the run under their keys, one
+// transaction each (Update), or bbolt's own grouping (Batch). No sequence is
+// checked, no index, counter or decision is kept, nobody is told.
+func BenchmarkAppendPeer(b *testing.B) {
+	for _, peer := range []struct {
+		name  string
+		write func(*bolt.DB, func(*bolt.Tx) error) error
+	}{{"bbolt.Update", (*bolt.DB).Update}, {"bbolt.Batch", (*bolt.DB).Batch}} {
+		for _, writers := range []int{1, 16, 256} {
+			b.Run(fmt.Sprintf("%s/writers=%d", peer.name, writers), func(b *testing.B) {
+				db, err := bolt.Open(filepath.Join(b.TempDir(), "peer.db"), 0o600, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer db.Close()
+				r := storetest.New(1, storetest.Epoch, "invoice", "").Whole("internal", "starter", "approved")
+				var left atomic.Int64
+				left.Store(int64(b.N))
+				b.ResetTimer()
+				var wg sync.WaitGroup
+				for w := range writers {
+					wg.Go(func() {
+						for n := uint64(w) << 32; left.Add(-1) >= 0; n++ {
+							observation, err := json.Marshal(r.All[n%uint64(len(r.All))])
+							if err != nil {
+								b.Error(err)
+								return
+							}
+							summary, err := json.Marshal(r.Fold.Summary())
+							if err != nil {
+								b.Error(err)
+								return
+							}
+							run, seq := binary.BigEndian.AppendUint64(nil, n/10), binary.BigEndian.AppendUint64(nil, n)
+							err = peer.write(db, func(tx *bolt.Tx) error {
+								journal, err := tx.CreateBucketIfNotExists([]byte("journal"))
+								if err != nil {
+									return err
+								}
+								runs, err := tx.CreateBucketIfNotExists([]byte("runs"))
+								if err != nil {
+									return err
+								}
+								return errors.Join(journal.Put(seq, observation), runs.Put(run, summary))
+							})
+							if err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				wg.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+			})
+		}
 	}
 }
 

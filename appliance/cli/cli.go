@@ -117,8 +117,9 @@ func newRoot(s Streams) *cobra.Command {
 		serveCommand(g), initCommand(g), userCommand(g),
 		missionCommand(g), runCommand(g), decisionCommand(g), modelCommand(g), policyCommand(g),
 		backupCommand(g), restoreCommand(g), doctorCommand(g),
-		versionCommand(g), licencesCommand(g), documentReadCommand(g),
+		versionCommand(g), licencesCommand(g),
 	)
+	root.AddCommand(hiddenCommands(g)...)
 	root.SuggestionsMinimumDistance = 2
 	strict(root)
 	return root

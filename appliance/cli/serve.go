@@ -165,15 +165,17 @@ func licencesCommand(g *globals) *cobra.Command {
 	}
 }
 
-// documentReadCommand is how the appliance calls itself to read a document in
-// a process that has nothing to lose.
-func documentReadCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:    document.Verb,
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		// Nothing of the usual preparation: it has no home, no data and no language.
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
-		RunE:              func(*cobra.Command, []string) error { return document.Main(g.In, g.Out) },
+// hiddenCommands are how the appliance calls itself for work that may bring a
+// process down: reading documents, and checking a damaged database.
+func hiddenCommands(g *globals) []*cobra.Command {
+	list := []*cobra.Command{
+		{Use: document.Verb, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return document.Main(g.In, g.Out) }},
+		{Use: appliance.PagesVerb + " FILE", Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error { return appliance.CheckPages(args[0], g.Out) }},
 	}
+	for _, c := range list {
+		c.Hidden = true
+		// Nothing of the usual preparation: there is no home, no data and no language.
+		c.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
+	}
+	return list
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-pdf/fpdf"
+	"pgregory.net/rapid"
 )
 
 // writePDF makes a PDF of A4 pages in points, the origin at the top left.
@@ -198,4 +199,23 @@ func rawPDF(content string, objects ...string) []byte {
 	}
 	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(all)+1, start)
 	return b.Bytes()
+}
+
+// TestPDFDamage: whatever bytes of a PDF are overwritten, it is read or refused
+// for a reason, and what is read keeps the promises of a document.
+func TestPDFDamage(t *testing.T) {
+	sources := [][]byte{
+		writePDF(t, func(f *fpdf.Fpdf) { f.Text(50, 50, "Invoice 17"); f.AddPage(); f.Text(50, 50, "Total 5") }),
+		rawPDF("BT /F1 10 Tf <0021> Tj ET /X1 Do", "<< /Subtype /Type0 /DescendantFonts [6 0 R] /ToUnicode 7 0 R >>",
+			"<< /Subtype /Form /W [33 [600] 1 9 500] /Length 12 >>\nstream\nBT (x) Tj ET\nendstream", stream("1 beginbfrange <0000> <FFFF> <0041> endbfrange")),
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		data := bytes.Clone(rapid.SampledFrom(sources).Draw(r, "source"))
+		for range rapid.IntRange(1, 12).Draw(r, "places") {
+			at := rapid.IntRange(0, len(data)-1).Draw(r, "at")
+			data[at] = rapid.OneOf(rapid.SampledFrom([]byte("0123456789 /<>[]()R%-")), rapid.Byte()).Draw(r, "byte")
+		}
+		doc, err := Read("a.pdf", data, Limits{})
+		checkDocument(t, data, doc, err)
+	})
 }

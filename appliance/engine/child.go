@@ -55,7 +55,7 @@ func (a *actor) tend(ctx context.Context) (concluded bool, err error) {
 			continue
 		}
 		if err := a.returned(path, mission.ReturnedData{
-			Child: child.ID, Is: child.Verdict.Is, Reason: child.Verdict.Reason, Class: child.Class, Fields: outputs(child),
+			Child: child.ID, Is: child.Verdict.Is, Reason: child.Verdict.Reason, Class: child.Class, Fields: child.Outputs(),
 		}); err != nil {
 			return false, err
 		}
@@ -157,21 +157,6 @@ func (a *actor) orphan(ctx context.Context) error {
 		return nil
 	}
 	return a.cancel(parent.Verdict.By, fmt.Sprintf("the run that started it ended: %s", parent.Verdict.Reason))
-}
-
-// outputs returns the settled outputs of the top-level steps of a run, by id.
-func outputs(r *mission.Run) json.RawMessage {
-	out := map[string]json.RawMessage{}
-	for path, s := range r.Steps {
-		if s.Settled != nil && len(s.Settled.Output) > 0 && !strings.ContainsAny(path, ".[") {
-			out[path] = s.Settled.Output
-		}
-	}
-	b, err := json.Marshal(out)
-	if err != nil { // outputs are JSON
-		return json.RawMessage("{}")
-	}
-	return b
 }
 
 // errRefused: asking again would give the same answer.
