@@ -106,7 +106,7 @@ check: fmt-check lint drift test-go test-ui ## format, vet, lint, generated file
 .PHONY: fmt
 fmt: ## format Go and TypeScript
 	gofmt -w $(GO_SOURCES)
-	cd webui && npm run --silent fmt
+	cd webui && npm run --silent format
 
 .PHONY: fmt-check
 fmt-check:
@@ -122,7 +122,7 @@ lint: embed/build/webui/index.html embed/build/skerry-runner.zst ## golangci-lin
 drift: webui/node_modules/.installed ## generated files are what their sources generate
 	go test ./appliance/api -run OpenAPI
 	go test ./embed/sample/...
-	cd webui && npm run --silent drift
+	cd webui && npm run --silent check:schema
 
 .PHONY: generate
 generate: webui/node_modules/.installed ## regenerate what is generated: OpenAPI, UI types, sample documents

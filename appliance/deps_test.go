@@ -14,7 +14,7 @@ import (
 var allowed = map[string][]string{
 	"skerry":                    {"skerry/appliance/cli"},
 	"skerry/appliance":          {"skerry/...", "github.com/goccy/go-yaml", "github.com/klauspost/compress/zstd", "golang.org/x/sys/unix"},
-	"skerry/appliance/cli":      {"skerry/appliance", "skerry/appliance/api/client", "skerry/appliance/...", "skerry/store", "skerry/embed", "github.com/spf13/cobra", "golang.org/x/term", "golang.org/x/sys/unix"},
+	"skerry/appliance/cli":      {"skerry/appliance", "skerry/appliance/api/client", "skerry/appliance/...", "skerry/store", "skerry/embed", "filippo.io/age", "github.com/spf13/cobra", "golang.org/x/term", "golang.org/x/sys/unix"},
 	"skerry/appliance/bench":    {"skerry/...", "github.com/oklog/ulid/v2"},
 	"skerry/appliance/llm":      {},
 	"skerry/appliance/policy":   {"skerry/appliance/llm", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "golang.org/x/text/..."},

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"skerry/appliance"
@@ -16,22 +19,56 @@ import (
 )
 
 func backupCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var to []string
+	c := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write a verified backup of the data directory, while work goes on",
-		Long:  "The file holds everything but config.yaml's certificates: runs, documents, missions, policies.\nIt is not encrypted yet: keep it as safe as the data directory.",
-		Args:  cobra.ExactArgs(1),
+		Short: "Write a backup of the data directory, while work goes on",
+		Long: "The file holds runs, documents, missions and policies, but not config.yaml and what it names.\n" +
+			"With --to only the holders of the matching age identities can read it; without, anyone who has\nthe file can.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			recipients, err := recipients(to)
+			if err != nil {
+				return err
+			}
 			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
-				size, err := saveNew(args[0], func(w io.Writer) error { return a.Backup(ctx, w) })
+				size, err := saveNew(args[0], func(w io.Writer) error {
+					if len(recipients) == 0 {
+						return a.Backup(ctx, w)
+					}
+					sealed, err := age.Encrypt(w, recipients...)
+					if err != nil {
+						return err
+					}
+					return errors.Join(a.Backup(ctx, sealed), sealed.Close())
+				})
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(g.Out, "backup: %s, %d bytes\n", args[0], size)
+				note := "not encrypted: keep it as safe as the data directory"
+				if len(recipients) > 0 {
+					note = fmt.Sprintf("encrypted to %d recipients", len(recipients))
+				}
+				fmt.Fprintf(g.Out, "backup: %s, %d bytes, %s\n", args[0], size, note)
 				return nil
 			})
 		},
 	}
+	c.Flags().StringArrayVar(&to, "to", nil, "age `RECIPIENT` (age1…) to encrypt to; may be given several times")
+	return c
+}
+
+// recipients parses age recipients.
+func recipients(list []string) ([]age.Recipient, error) {
+	var parsed []age.Recipient
+	for _, s := range list {
+		r, err := age.ParseRecipients(strings.NewReader(s))
+		if err != nil {
+			return nil, exit{ExitUsage, fmt.Errorf("--to %q: %w", s, err)}
+		}
+		parsed = append(parsed, r...)
+	}
+	return parsed, nil
 }
 
 // saveNew writes a file that did not exist, for its owner alone, and leaves
@@ -57,7 +94,8 @@ func saveNew(path string, write func(io.Writer) error) (int64, error) {
 }
 
 func restoreCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var identity string
+	c := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make a data directory from a backup; every digest is verified",
 		Args:  cobra.ExactArgs(1),
@@ -67,14 +105,50 @@ func restoreCommand(g *globals) *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			m, err := appliance.Restore(c.Context(), appliance.DefaultConfig(g.data), f)
+			backup, err := opened(f, identity)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			n, err := appliance.Restore(c.Context(), appliance.DefaultConfig(g.data), backup)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(g.Out, "restored %d files to %s; check config.yaml before you serve it\n", m, g.data)
+			fmt.Fprintf(g.Out, "restored %d files to %s; check config.yaml before you serve it\n", n, g.data)
 			return nil
 		},
 	}
+	c.Flags().StringVar(&identity, "identity", "", "age identity `FILE` that opens an encrypted backup")
+	return c
+}
+
+// ageHeader begins every age file (age-encryption.org/v1).
+const ageHeader = "age-encryption.org/v1\n"
+
+// opened returns the plain content of a backup.
+func opened(f io.Reader, identityFile string) (io.Reader, error) {
+	b := bufio.NewReader(f)
+	head, err := b.Peek(len(ageHeader))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch sealed := string(head) == ageHeader; {
+	case !sealed && identityFile == "":
+		return b, nil
+	case !sealed:
+		return nil, errors.New("it is not encrypted; leave --identity away")
+	case identityFile == "":
+		return nil, errors.New("it is encrypted; name the file of an age identity that opens it with --identity")
+	}
+	keys, err := os.Open(identityFile)
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Close()
+	identities, err := age.ParseIdentities(keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", identityFile, err)
+	}
+	return age.Decrypt(b, identities...)
 }
 
 func doctorCommand(g *globals) *cobra.Command {
