@@ -25,24 +25,26 @@ export function launch(): Promise<Browser> {
   });
 }
 
-interface Seat {
+export interface Seat {
   context: BrowserContext;
   page: Page;
   /** Faults that happened so far: what the console, the CSP and the network complained about. */
   faults: string[];
 }
 
-interface SeatOptions {
+export interface SeatOptions {
   size?: Size;
   scheme?: Scheme;
   locale?: string;
+  /** Cookies of an earlier visit. */
+  state?: Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
 }
 
 /** A person at a browser. Every fault that the person would not see is kept and must be none at the end. */
 export async function sit(
   browser: Browser,
   origin: string,
-  { size = "wide", scheme = "light", locale = "en-GB" }: SeatOptions = {},
+  { size = "wide", scheme = "light", locale = "en-GB", state }: SeatOptions = {},
 ): Promise<Seat> {
   const context = await browser.newContext({
     viewport: sizes[size],
@@ -51,6 +53,7 @@ export async function sit(
     timezoneId: "Europe/Berlin",
     reducedMotion: "reduce",
     baseURL: origin,
+    ...(state && { storageState: state }),
   });
   const page = await context.newPage();
   page.setDefaultTimeout(8_000);

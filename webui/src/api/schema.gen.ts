@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A backup of the data directory */
+        get: operations["backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Verify everything that is stored */
+        post: operations["check-store"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/decisions": {
         parameters: {
             query?: never;
@@ -87,6 +121,23 @@ export interface paths {
         get: operations["home"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a one-time sign-in link */
+        post: operations["new-link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -311,6 +362,23 @@ export interface paths {
         put?: never;
         /** Stop a model; runs that need it park */
         post: operations["stop-model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This description of the API */
+        get: operations["openapi"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1026,6 +1094,12 @@ export interface components {
             about: string;
             name: string;
         };
+        Link: {
+            /** @description Signs in once. */
+            token: string;
+            /** @description Address of the web UI; empty if none is served. */
+            url: string;
+        };
         LiveCounts: {
             byState: {
                 [key: string]: number;
@@ -1709,6 +1783,29 @@ export interface components {
                 [key: string]: components["schemas"]["Value"];
             };
         };
+        StoreFinding: {
+            /** @description What to do. */
+            hint: string;
+            problem: string;
+            where: string;
+        };
+        StoreReport: {
+            /** Format: int64 */
+            decisions: number;
+            /** Format: int64 */
+            documents: number;
+            /** @description Empty = all is well. */
+            findings: components["schemas"]["StoreFinding"][];
+            /**
+             * Format: int64
+             * @description Findings that are left out because there are too many.
+             */
+            more?: number;
+            /** Format: int64 */
+            observations: number;
+            /** Format: int64 */
+            runs: number;
+        };
         StreamEnd: {
             why: string;
         };
@@ -1778,6 +1875,10 @@ export interface components {
             source: "token-probability" | "validator" | "agreement" | "person" | "unknown";
         };
         VerdictData: {
+            /** @description Text by language; the key "" holds a text without a language. */
+            because?: {
+                [key: string]: string;
+            };
             by?: components["schemas"]["Principal"];
             cites: number[];
             code?: string;
@@ -1802,6 +1903,64 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what skerry restore reads */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-store": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoreReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     decisions: {
         parameters: {
             query?: {
@@ -1997,6 +2156,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Home"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "new-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Link"];
                 };
             };
             /** @description Error */
@@ -2442,6 +2630,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1 */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.oai.openapi+json": string;
                 };
             };
             /** @description Error */

@@ -73,7 +73,7 @@ function SampleRow({
   const { text } = useI18n();
   const id = useId();
   return (
-    <li className={css["sample"]}>
+    <li className={css["sample"]} data-file={s.file}>
       <Checkbox id={id} checked={checked} size="xs" mt={4} onChange={(e) => onChange(e.currentTarget.checked)} />
       <div>
         <label htmlFor={id}>{text(s.title) || s.file}</label>

@@ -8,7 +8,6 @@ import { FieldInput } from "../field/field-input.tsx";
 import { useI18n } from "../i18n/provider.tsx";
 import type { Key } from "../i18n/translate.ts";
 import { useSession } from "../session/session.tsx";
-import { StatusBadge } from "../run/badges.tsx";
 import { FileDrop } from "../ui/file-drop.tsx";
 import { Icon } from "../ui/icon.tsx";
 import css from "./missions.module.css";
@@ -131,7 +130,7 @@ function StartedList({ started }: { started: Started[] }) {
           <li key={i}>
             {"run" in s ? (
               <>
-                <Link to={`/runs/${s.run.id}`}>{s.label || s.run.id}</Link> <StatusBadge run={s.run} />
+                <Link to={`/runs/${s.run.id}`}>{s.label || s.run.id}</Link>
               </>
             ) : (
               <>

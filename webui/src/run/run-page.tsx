@@ -6,7 +6,6 @@ import type { RunDetail } from "../api/client.ts";
 import { OpenDecision } from "../decision/open-decision.tsx";
 import { useI18n } from "../i18n/provider.tsx";
 import { ClassBadge } from "../policy/class-badge.tsx";
-import { useWide } from "../ui/live.tsx";
 import { Page } from "../ui/page.tsx";
 import { StatusBadge } from "./badges.tsx";
 import { CancelRun } from "./cancel-run.tsx";
@@ -51,7 +50,6 @@ type View = "rail" | "fields";
 
 function RunBody({ detail }: { detail: RunDetail }) {
   const { t } = useI18n();
-  const wide = useWide();
   const id = detail.summary.id;
   const rail = useRail(id);
   const [active, setActive] = useState<string | null>(null);
@@ -59,8 +57,10 @@ function RunBody({ detail }: { detail: RunDetail }) {
   return (
     <>
       <RunBanner detail={detail} onDecide={() => setView("fields")} />
-      {!wide && (
+      {/* On a narrow screen one of both is shown, by CSS alone: what is being typed survives a turned screen. */}
+      <div className={css["switch"]}>
         <SegmentedControl
+          fullWidth
           aria-label={t("run.view")}
           value={view}
           onChange={(v) => setView(v === "fields" ? "fields" : "rail")}
@@ -69,38 +69,36 @@ function RunBody({ detail }: { detail: RunDetail }) {
             { value: "fields", label: t("run.view.fields") },
           ]}
         />
-      )}
-      <div className={css["columns"]}>
-        {(wide || view === "rail") && <RunRail events={rail.events} connection={rail.connection} detail={detail} />}
-        {(wide || view === "fields") && (
-          <>
-            <div className={css["stack"]}>
-              {detail.decisions.map((d) => (
-                <OpenDecision key={d} id={d} active={active} onActive={setActive} />
-              ))}
-              {detail.decisions.length === 0 && (
-                <FieldsPanel
-                  fields={detail.fields}
-                  ended={detail.summary.state === "ended"}
-                  active={active}
-                  onActive={setActive}
-                />
-              )}
-            </div>
-            <div className={css["documents"]}>
-              {detail.documents.map((doc) => (
-                <DocumentView
-                  key={doc.input}
-                  run={id}
-                  document={doc}
-                  fields={detail.fields}
-                  active={active}
-                  onActive={setActive}
-                />
-              ))}
-            </div>
-          </>
-        )}
+      </div>
+      <div className={css["columns"]} data-view={view}>
+        <div className={css["stack"]} data-part="rail">
+          <RunRail events={rail.events} connection={rail.connection} detail={detail} />
+        </div>
+        <div className={css["stack"]} data-part="fields">
+          {detail.decisions.map((d) => (
+            <OpenDecision key={d} id={d} active={active} onActive={setActive} />
+          ))}
+          {detail.decisions.length === 0 && (
+            <FieldsPanel
+              fields={detail.fields}
+              ended={detail.summary.state === "ended"}
+              active={active}
+              onActive={setActive}
+            />
+          )}
+        </div>
+        <div className={css["documents"]} data-part="fields">
+          {detail.documents.map((doc) => (
+            <DocumentView
+              key={doc.input}
+              run={id}
+              document={doc}
+              fields={detail.fields}
+              active={active}
+              onActive={setActive}
+            />
+          ))}
+        </div>
       </div>
     </>
   );

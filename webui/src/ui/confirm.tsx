@@ -1,5 +1,5 @@
 import { Button, Modal } from "@mantine/core";
-import type { ReactNode } from "react";
+import { type ReactNode, useId } from "react";
 import css from "./confirm.module.css";
 
 interface ConfirmProps {
@@ -28,31 +28,34 @@ export function Confirm({
   onConfirm,
   onClose,
 }: ConfirmProps) {
+  const id = useId();
+  // Made of its parts: the ready-made dialogue has a <header>, which assistive
+  // technology takes for a second banner of the page.
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={title}
-      lockScroll={false}
-      centered
-      closeButtonProps={{ "aria-label": cancel }}
-      transitionProps={{ duration: 120 }}
-    >
-      <div className={css["body"]}>{children}</div>
-      <div className={css["actions"]}>
-        <Button variant="default" onClick={onClose} disabled={busy}>
-          {cancel}
-        </Button>
-        <Button
-          color={danger ? "red.9" : "brand"}
-          onClick={onConfirm}
-          loading={busy}
-          disabled={disabled}
-          data-autofocus={!danger || undefined}
-        >
-          {action}
-        </Button>
-      </div>
-    </Modal>
+    <Modal.Root opened={opened} onClose={onClose} lockScroll={false} centered transitionProps={{ duration: 120 }}>
+      <Modal.Overlay />
+      <Modal.Content aria-labelledby={id}>
+        <Modal.Body>
+          <h2 id={id} className={css["title"]}>
+            {title}
+          </h2>
+          <div className={css["body"]}>{children}</div>
+          <div className={css["actions"]}>
+            <Button variant="default" onClick={onClose} disabled={busy} data-autofocus={danger || undefined}>
+              {cancel}
+            </Button>
+            <Button
+              color={danger ? "red.9" : "brand"}
+              onClick={onConfirm}
+              loading={busy}
+              disabled={disabled}
+              data-autofocus={!danger || undefined}
+            >
+              {action}
+            </Button>
+          </div>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
