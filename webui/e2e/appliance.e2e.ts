@@ -259,7 +259,7 @@ test("keyboard only, in German: start a sample, watch it, decide", async () => {
   await page.getByRole("dialog").waitFor();
   await tabTo(/^Genehmigen/);
   await page.keyboard.press("Enter");
-  await page.getByText("Urteil: Genehmigt").waitFor({ timeout: 60_000 });
+  await page.getByText("Urteil: Genehmigt", { exact: true }).waitFor({ timeout: 60_000 });
   await picture(page, "real-german");
   await accessible(page);
   await leave(seat);

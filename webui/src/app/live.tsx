@@ -10,7 +10,8 @@ import {
 } from "../api/client.ts";
 import { decisionKeys } from "../decision/queries.ts";
 import { homeKey } from "../home/queries.ts";
-import { patchPages, runKeys } from "../run/queries.ts";
+import { patchPages } from "../run/lists.ts";
+import { runKeys } from "../run/queries.ts";
 
 interface Live {
   connection: Connection;

@@ -1,5 +1,5 @@
 import { Button, Modal } from "@mantine/core";
-import { type ReactNode, useId } from "react";
+import type { ReactNode } from "react";
 import css from "./confirm.module.css";
 
 interface ConfirmProps {
@@ -28,17 +28,14 @@ export function Confirm({
   onConfirm,
   onClose,
 }: ConfirmProps) {
-  const id = useId();
   // Made of its parts: the ready-made dialogue has a <header>, which assistive
   // technology takes for a second banner of the page.
   return (
     <Modal.Root opened={opened} onClose={onClose} lockScroll={false} centered transitionProps={{ duration: 120 }}>
       <Modal.Overlay />
-      <Modal.Content aria-labelledby={id}>
+      <Modal.Content aria-label={title}>
         <Modal.Body>
-          <h2 id={id} className={css["title"]}>
-            {title}
-          </h2>
+          <h2 className={css["title"]}>{title}</h2>
           <div className={css["body"]}>{children}</div>
           <div className={css["actions"]}>
             <Button variant="default" onClick={onClose} disabled={busy} data-autofocus={danger || undefined}>
