@@ -110,8 +110,6 @@ func say(text string) llm.Request {
 	return llm.Request{Model: "fake", Messages: []llm.Message{{Role: llm.User, Parts: []llm.Part{{Text: text}}}}}
 }
 
-func nothing(llm.Delta) error { return nil }
-
 func kind(err error) llm.ErrorKind {
 	var e *llm.Error
 	if !errors.As(err, &e) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,20 +81,28 @@ func (i *Image) extracted(dir, name string) (*os.File, error) {
 	if f, err := matching(path, sum); err == nil {
 		return f, nil
 	}
-	tmp, err := os.CreateTemp(dir, "."+name+"-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	_, err = tmp.Write(b)
-	err = errors.Join(err, tmp.Chmod(0o500), tmp.Close())
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := writeExecutable(dir, path, b); err != nil {
 		return nil, err
 	}
 	return matching(path, sum)
+}
+
+// writeExecutable writes b to path by way of a temporary file in dir. No child
+// is forked meanwhile: until it executes, it would hold the file open for
+// writing, and a file that is being written cannot be executed (ETXTBSY).
+func writeExecutable(dir, path string, b []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already after the rename
+	_, err = tmp.Write(b)
+	if err := errors.Join(err, tmp.Chmod(0o500), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
 }
 
 // matching opens path if its content has the digest.

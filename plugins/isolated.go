@@ -180,7 +180,7 @@ func explain(ctx, deadline context.Context, ps *os.ProcessState, i Isolated, std
 		e.Reason, e.Err = IsolatedTimeout, fmt.Errorf("it took longer than %v", i.Timeout)
 	case ps != nil && ps.UserTime()+ps.SystemTime() >= i.CPU, strings.Contains(e.Stderr, "SIGXCPU"):
 		e.Reason, e.Err = IsolatedTimeout, fmt.Errorf("it used more than %v of CPU time", i.CPU)
-	case strings.Contains(e.Stderr, "out of memory"), strings.Contains(e.Stderr, "cannot allocate memory"), strings.Contains(e.Stderr, "failed to allocate"):
+	case outOfMemory(e.Stderr):
 		e.Reason = IsolatedMemory
 	case sig != 0:
 		e.Err = fmt.Errorf("signal: %v", sig)
@@ -192,6 +192,19 @@ func explain(ctx, deadline context.Context, ps *os.ProcessState, i Isolated, std
 		e.Err = err
 	}
 	return e
+}
+
+// outOfMemory reports whether a Go program that ended with these last words
+// died of a refused allocation. Most places of the runtime say so; its garbage
+// collector goes on with the nil that it got, and what has no address is
+// written to on the stack of the runtime itself, which is goroutine 0.
+func outOfMemory(stderr string) bool {
+	for _, words := range []string{"out of memory", "cannot allocate memory", "failed to allocate"} {
+		if strings.Contains(stderr, words) {
+			return true
+		}
+	}
+	return strings.HasPrefix(stderr, "SIGSEGV: ") && strings.Contains(stderr, " sigcode=1 addr=0x0\n") && strings.Contains(stderr, "\ngoroutine 0 ")
 }
 
 // capped keeps output up to a bound and calls full once when there is more. The

@@ -82,3 +82,21 @@ func TestIsolatedFailures(t *testing.T) {
 		})
 	}
 }
+
+func TestOutOfMemory(t *testing.T) {
+	for _, row := range []struct {
+		says string
+		want bool
+	}{
+		{"fatal error: runtime: out of memory: cannot allocate 16777216-byte block", true},
+		{"runtime: mmap: cannot allocate memory", true},
+		{"SIGSEGV: segmentation violation\nPC=0x43979d m=5 sigcode=1 addr=0x0\n\ngoroutine 0 gp=0x31c91b980780 m=5 mp=0x31c91b98e008 [idle]:\nruntime.(*spanQueue).tryDrain(", true},
+		{"SIGSEGV: segmentation violation\nPC=0x43979d m=0 sigcode=0 addr=0x0\n\ngoroutine 0 gp=0x1 m=0 mp=0x2 [idle]:\n", false}, // sent by somebody
+		{"panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x1]\n\ngoroutine 1 [running]:\n", false},
+		{"panic: parser lost its way", false},
+	} {
+		if got := outOfMemory(row.says); got != row.want {
+			t.Errorf("%q: got %v, want %v", row.says, got, row.want)
+		}
+	}
+}

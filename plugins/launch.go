@@ -73,11 +73,11 @@ func launch(ctx context.Context, s Spec, dir string) (*instance, error) {
 			grpc.WithIdleTimeout(0),
 		},
 	})
-	connected := make(chan error, 1)
-	go func() { connected <- i.connect(ctx) }()
-	var err error
+	var err error // written before connected is closed
+	connected := make(chan struct{})
+	go func() { defer close(connected); err = i.connect(ctx) }()
 	select {
-	case err = <-connected:
+	case <-connected:
 	case <-ctx.Done():
 		i.process.kill()
 		<-connected

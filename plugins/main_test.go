@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -107,7 +108,8 @@ func behave(mode string) {
 	case "hang":
 		forever()
 	case "spin":
-		for {
+		for turns := 0; ; turns++ {
+			_ = turns
 		}
 	case "flood":
 		for {
@@ -122,6 +124,7 @@ func behave(mode string) {
 				b[i] = 1
 			}
 			all = append(all, b)
+			runtime.KeepAlive(all)
 		}
 	case "write":
 		_, _ = io.ReadAll(os.Stdin)

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
 	"golang.org/x/sys/unix"
@@ -125,19 +124,11 @@ func (p *process) exec() (stdout, stderr *os.File, err error) {
 		}
 		p.log.Warn("this host forbids executing from memory; a private file is used instead", "dir", p.spec.Dir, "error", memErr)
 	}
-	// A file that was just written is busy while some other goroutine's child,
-	// forked meanwhile and not yet executing, holds the descriptor.
-	for try := 0; ; try++ {
-		f, err := p.spec.Image.extracted(filepath.Join(p.spec.Dir, "exec"), p.spec.Name)
-		if err != nil {
-			return nil, nil, err
-		}
-		stdout, stderr, err = p.execFile(f)
-		if try == 20 || !errors.Is(err, syscall.ETXTBSY) {
-			return stdout, stderr, err
-		}
-		time.Sleep(5 * time.Millisecond)
+	f, err := p.spec.Image.extracted(filepath.Join(p.spec.Dir, "exec"), p.spec.Name)
+	if err != nil {
+		return nil, nil, err
 	}
+	return p.execFile(f)
 }
 
 // execFile starts the executable f and closes it.

@@ -43,7 +43,7 @@ func loadEngine(path string, threads, contextTokens, batch int) (e *engine, err 
 		switch r := recover().(type) {
 		case nil:
 		case runtime.Error: // it looked into a tensor that is not there
-			e, err = nil, fmt.Errorf("the model file lacks a tensor that its architecture needs, or it has another shape (%v)", r)
+			e, err = nil, fmt.Errorf("the model file lacks a tensor that its architecture needs, or it has another shape (%w)", r)
 		default:
 			e, err = nil, fmt.Errorf("the inference engine cannot run this model: %v", r)
 		}
