@@ -228,11 +228,11 @@ func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Man
 	seen := map[string]bool{}
 	for t := tar.NewReader(bufio.NewReaderSize(r, 256<<10)); ; {
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, m, fmt.Errorf("%w: the backup cannot be read: %v", ErrDamaged, err)
+			return nil, m, fmt.Errorf("%w: the backup cannot be read: %w", ErrDamaged, err)
 		}
 		if h.Typeflag != tar.TypeReg || seen[h.Name] || manifest != nil && h.Name != manifestDigest {
 			return nil, m, fmt.Errorf("%w: the backup holds %q, which does not belong there", ErrDamaged, h.Name)
@@ -263,7 +263,7 @@ func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Man
 		return nil, m, fmt.Errorf("%w: the manifest of the backup does not match its digest", ErrDamaged)
 	}
 	if err := json.Unmarshal(manifest, &m); err != nil {
-		return nil, m, fmt.Errorf("%w: the manifest of the backup: %v", ErrDamaged, err)
+		return nil, m, fmt.Errorf("%w: the manifest of the backup: %w", ErrDamaged, err)
 	}
 	if m.Format > backupFormat || m.Schema > len(migrations) {
 		return nil, m, fmt.Errorf("%w: the backup has format %d and schema %d", ErrNewer, m.Format, m.Schema)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -44,7 +45,7 @@ func (db *DB) Put(ctx context.Context, r io.Reader, maxBytes int64) (digest stri
 	if err != nil {
 		return "", 0, fmt.Errorf("put blob: %w", err)
 	}
-	defer os.Remove(f.Name()) // gone already after the rename
+	defer func() { _ = os.Remove(f.Name()) }() // gone already after the rename
 	defer f.Close()
 	digest, size, err = db.writeBlob(ctx, f, r, maxBytes)
 	if err != nil {
@@ -68,41 +69,44 @@ func (db *DB) writeBlob(ctx context.Context, f io.Writer, r io.Reader, maxBytes 
 	if _, err := io.ReadFull(db.random, salt); err != nil {
 		return "", 0, err
 	}
-	w.WriteString(blobMagic) // bufio keeps the first error for Flush
-	w.Write(salt)
+	_, _ = w.WriteString(blobMagic) // bufio keeps the first error for Flush
+	_, _ = w.Write(salt)
 	sum := sha256.New()
 	var size int64
 	in := bufio.NewReaderSize(r, 64<<10)
-	chunk := make([]byte, blobChunk)
+	chunk := bytes.NewBuffer(make([]byte, 0, blobChunk+bytes.MinRead))
 	for n := uint64(0); ; n++ {
 		if err := ctx.Err(); err != nil {
 			return "", 0, err
 		}
-		got, err := io.ReadFull(in, chunk)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		chunk.Reset()
+		got, err := io.CopyN(chunk, in, blobChunk)
+		last := err == io.EOF //nolint:errorlint // an error that wraps io.EOF is no end
+		if err != nil && !last {
 			return "", 0, err
 		}
-		size += int64(got)
+		size += got
 		if maxBytes > 0 && size > maxBytes {
 			return "", 0, fmt.Errorf("%w: at most %d bytes are allowed", ErrTooBig, maxBytes)
 		}
-		_, peekErr := in.Peek(1)
-		if peekErr != nil && peekErr != io.EOF {
-			return "", 0, peekErr
+		if !last { // a full chunk may still be the last
+			_, err := in.Peek(1)
+			if last = err == io.EOF; err != nil && !last {
+				return "", 0, err
+			}
 		}
-		last := peekErr == io.EOF
-		sum.Write(chunk[:got])
+		sum.Write(chunk.Bytes())
 		key := blobKey(salt, n, last)
-		sealed, err := db.seal(bucketBlob, key, chunk[:got])
+		sealed, err := db.seal(bucketBlob, key, chunk.Bytes())
 		if err != nil {
 			return "", 0, err
 		}
 		if len(sealed) > maxSealed {
-			return "", 0, fmt.Errorf("the sealer added %d bytes to a chunk", len(sealed)-got)
+			return "", 0, fmt.Errorf("the sealer added %d bytes to a chunk", len(sealed)-chunk.Len())
 		}
-		w.WriteByte(key[len(key)-1])
-		w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(sealed))))
-		w.Write(sealed)
+		_ = w.WriteByte(key[len(key)-1])
+		_, _ = w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(sealed))))
+		_, _ = w.Write(sealed)
 		if last {
 			return hex.EncodeToString(sum.Sum(nil)), size, w.Flush()
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -122,6 +123,8 @@ func TestPutRefusesWhatIsTooBigAndLeavesNothingBehind(t *testing.T) {
 		{"endless", ctx, endless{}, ErrTooBig},
 		{"the reader fails", ctx, iotest.ErrReader(io.ErrNoProgress), io.ErrNoProgress},
 		{"the reader fails after a chunk", ctx, io.MultiReader(bytes.NewReader(make([]byte, 100)), iotest.ErrReader(io.ErrNoProgress)), io.ErrNoProgress},
+		{"the reader is cut short and says so only once", ctx, io.MultiReader(strings.NewReader("x"), &once{io.ErrUnexpectedEOF}), io.ErrUnexpectedEOF},
+		{"the reader fails with an error that wraps io.EOF", ctx, iotest.ErrReader(fmt.Errorf("connection lost: %w", io.EOF)), io.EOF},
 		{"the context has ended", cancelled, strings.NewReader("x"), context.Canceled},
 	} {
 		if _, _, err := db.Put(c.ctx, c.r, 1000); !errors.Is(err, c.want) {
@@ -136,6 +139,14 @@ func TestPutRefusesWhatIsTooBigAndLeavesNothingBehind(t *testing.T) {
 			t.Errorf("blob %q: got %v", digest, err)
 		}
 	}
+}
+
+// once fails the first time and is at its end from then on.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (n int, err error) {
+	err, o.err = o.err, io.EOF
+	return 0, err
 }
 
 type endless struct{}

@@ -43,7 +43,7 @@ func stocked(t testing.TB, dir string) (*DB, []*storetest.Run) {
 // TestCheckFindsEveryKindOfDamage is the negative control of the check, which
 // every other test relies on.
 func TestCheckFindsEveryKindOfDamage(t *testing.T) {
-	run := func(n int) runKey { return runKey(mustRun(storetest.ID(storetest.Epoch, uint64(n)))) }
+	run := func(n int) runKey { return mustRun(storetest.ID(storetest.Epoch, uint64(n))) }
 	first := run(1)
 	put := func(b bucket, key []byte, v any) func(*tx) error {
 		return func(t *tx) error { return t.putJSON(b, key, v) }

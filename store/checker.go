@@ -33,7 +33,7 @@ func checkFile(ctx context.Context, path, dir string, o Options, c CheckOptions)
 	case err != nil:
 		return r, fmt.Errorf("check store: %w", err)
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }() // nothing was written
 	k := &checker{ctx: ctx, db: newDB(dir, b, o), report: &r, options: c,
 		counts: map[string]uint64{}, blobs: map[string]mission.RunID{}, keys: map[string]mission.RunID{}}
 	k.stage("database pages", k.pages)

@@ -125,11 +125,12 @@ func (f *Filter) bounds() (from, to runKey, err error) {
 	if !f.From.IsZero() {
 		from = runFromTime(f.From)
 	}
-	ok := true
 	if !f.To.IsZero() {
-		if to, ok = runFromTime(f.To).before(); !ok {
+		before, ok := runFromTime(f.To).before()
+		if !ok {
 			return runKey{0xff}, runKey{}, nil
 		}
+		to = before
 	}
 	if f.Cursor != "" {
 		b, err := base64.RawURLEncoding.DecodeString(f.Cursor)

@@ -151,7 +151,7 @@ func checkPages(path string, o Options) (problems []error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }() // nothing was written
 	err = b.View(func(t *bolt.Tx) error {
 		for p := range t.Check() {
 			problems = append(problems, p)

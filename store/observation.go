@@ -35,7 +35,7 @@ func (db *DB) decodeObservation(key, sealed []byte) (mission.Observation, error)
 		return o, err
 	}
 	if err := json.Unmarshal(payload, &o); err != nil {
-		return mission.Observation{}, fmt.Errorf("%w: observation under %x: %v", ErrDamaged, key, err)
+		return mission.Observation{}, fmt.Errorf("%w: observation under %x: %w", ErrDamaged, key, err)
 	}
 	if seq := binary.BigEndian.Uint64(key[runBytes:]); o.Seq != seq {
 		return mission.Observation{}, fmt.Errorf("%w: observation %d stands in the place of %d", ErrDamaged, o.Seq, seq)

@@ -123,7 +123,7 @@ func (t *tx) getJSON(b bucket, key []byte, v any) (bool, error) {
 		return false, err
 	}
 	if err := json.Unmarshal(payload, v); err != nil {
-		return false, fmt.Errorf("%w: value in %s: %v", ErrDamaged, b, err)
+		return false, fmt.Errorf("%w: value in %s: %w", ErrDamaged, b, err)
 	}
 	return true, nil
 }

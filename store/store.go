@@ -100,11 +100,11 @@ func open(dir string, o Options, steps []migration) (*DB, error) {
 	}
 	db := newDB(dir, b, o)
 	if err := db.migrate(steps); err != nil {
-		b.Close()
+		_ = b.Close()
 		return nil, err
 	}
 	if err := db.clearTemp(); err != nil {
-		b.Close()
+		_ = b.Close()
 		return nil, err
 	}
 	go db.commitLoop()
@@ -167,7 +167,7 @@ func openBolt(path string, o Options, readOnly bool) (b *bolt.DB, err error) {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open %s: %w; stop it first, or talk to it instead", path, ErrInUse)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("open %s: %w: %v; restore a backup into an empty directory", path, ErrDamaged, err)
+		return nil, fmt.Errorf("open %s: %w: %w; restore a backup into an empty directory", path, ErrDamaged, err)
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
