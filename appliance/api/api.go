@@ -166,7 +166,7 @@ func (a *API) OpenAPI() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) 
 // reference returns a name for a line in the log that a person can read out.
 func reference() string {
 	b := make([]byte, 5)
-	rand.Read(b) //nolint:errcheck // never fails
+	rand.Read(b) // never fails
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 

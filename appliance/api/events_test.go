@@ -143,7 +143,7 @@ type stream struct {
 // open starts an event stream at the server for a session.
 func open(t *testing.T, server *httptest.Server, path, cookie string) *stream {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestStreamEndsWithTheSession(t *testing.T) {
 	t.Cleanup(server.Close)
 	cookie, csrf := s.signIn(ada)
 	in := open(t, server, "/api/v1/runs/"+string(run.ID())+"/events?after=1&lang=de", cookie)
-	if got := in.resp.Header.Get("Content-Type"); in.resp.StatusCode != 200 || got != "text/event-stream" {
+	if got := in.resp.Header.Get("Content-Type"); in.resp.StatusCode != http.StatusOK || got != "text/event-stream" {
 		t.Fatalf("%d %s", in.resp.StatusCode, got)
 	}
 	for want := uint64(2); want <= 4; want++ {

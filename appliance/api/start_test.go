@@ -182,7 +182,7 @@ func TestStartWaits(t *testing.T) {
 			}
 			if o.State == mission.Running {
 				s.engine.mu.Lock()
-				s.engine.add(t.Context(), o.ID, mission.Observation{Kind: mission.KindVerdict, Verdict: &mission.VerdictData{Is: "approved", Confidence: 1}}) //nolint:errcheck // seen below
+				s.engine.add(t.Context(), o.ID, mission.Observation{Kind: mission.KindVerdict, Verdict: &mission.VerdictData{Is: "approved", Confidence: 1}})
 				s.engine.mu.Unlock()
 			}
 		}

@@ -175,7 +175,7 @@ func binary(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	data := filepath.Join(dir, "data")
 	if text, err := exec.CommandContext(ctx, bin, "init", "--data", data).CombinedOutput(); err != nil {
 		return fmt.Errorf("init: %w: %s", err, text)

@@ -334,18 +334,6 @@ func rail(obs []mission.Observation) string {
 	return b.String()
 }
 
-func kinds(obs []mission.Observation) []string {
-	var out []string
-	for _, o := range obs {
-		k := string(o.Kind)
-		if o.Step != "" {
-			k += " " + o.Step
-		}
-		out = append(out, k)
-	}
-	return out
-}
-
 func count(obs []mission.Observation, k mission.Kind) int {
 	n := 0
 	for _, o := range obs {

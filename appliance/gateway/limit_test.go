@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -114,7 +115,7 @@ func TestAWaiterThatGivesUpLeavesNoTrace(t *testing.T) {
 		synctest.Wait()
 		q.arrive(t, "c", claim{"pool", 1})
 		cancel()
-		if err := <-gone; err != context.Canceled {
+		if err := <-gone; !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v, want context.Canceled", err)
 		}
 		q.leave("a")

@@ -298,7 +298,8 @@ func (a Adapted) readLabel(o output) Value {
 	if !o.given {
 		return unknown("there was no response to this question")
 	}
-	text, start, end := "", 0, 0
+	var text string
+	var start, end int
 	object, found := scanObject(o.text, o.ended)
 	v, n := object.find("label")
 	switch {

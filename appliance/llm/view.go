@@ -42,7 +42,7 @@ func unbulleted(l string) string {
 
 // labelled writes a line that is a label and a value as "label: value".
 func labelled(l string) string {
-	label, value := "", ""
+	var label, value string
 	switch {
 	case strings.HasPrefix(l, "|") && strings.HasSuffix(l, "|") && strings.Count(l, "|") == 3:
 		cells := strings.Split(l, "|")

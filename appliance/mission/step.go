@@ -42,17 +42,6 @@ func (s *scheduler) check(n *node, st *StepState, env *scope) {
 		}
 		s.conclude(Observation{Kind: KindChecked, Step: st.Path, Checked: c})
 	}
-	var reasons []string
-	for _, res := range c.Results {
-		if res.Held {
-			continue
-		}
-		reason := "not so: " + res.Because.In("en")
-		if res.Detail != "" {
-			reason += " (" + res.Detail + ")"
-		}
-		reasons = append(reasons, reason)
-	}
 	out := map[string]any{"held": c.Held, "reason": c.reason("en")}
 	s.settle(st, SettledData{Output: jsonOf(out)})
 }

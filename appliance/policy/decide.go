@@ -184,7 +184,7 @@ func (d *decision) choose() {
 		return
 	}
 	d.route.Waitable = false
-	words := ""
+	var words string
 	switch d.objective {
 	case ByCost:
 		words = "is expected to cost less"

@@ -254,15 +254,6 @@ func (v node) text() string {
 	return ""
 }
 
-// texts returns a list of texts.
-func (v node) texts() []string {
-	var all []string
-	for _, item := range v.items() {
-		all = append(all, item.text())
-	}
-	return all
-}
-
 // count returns a whole number that is not negative.
 func (v node) count() int64 {
 	if v.absent() {
