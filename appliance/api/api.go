@@ -50,7 +50,8 @@ type Config struct {
 	SessionIdle    time.Duration // a session that nobody uses ends after this; 0 = 1 h
 	SessionEnd     time.Duration // every session ends after this; 0 = 12 h
 	Heartbeat      time.Duration // pause between comments on a silent event stream; 0 = 15 s
-	MaxStreams     int           // event streams of one caller at once; 0 = 16
+	MaxStreams     int           // event streams of one caller over the network at once; 0 = 16
+	BodyTime       time.Duration // to send a body that is no document; 0 = 30 s
 
 	Log *slog.Logger     // nil = nowhere
 	Now func() time.Time // nil = time.Now
@@ -82,6 +83,7 @@ func New(c Config) *API {
 	setDefault(&c.SessionEnd, 12*time.Hour)
 	setDefault(&c.Heartbeat, 15*time.Second)
 	setDefault(&c.MaxStreams, 16)
+	setDefault(&c.BodyTime, 30*time.Second)
 	setDefault(&c.Currency, "EUR")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -97,6 +98,9 @@ func classify(err error) *Error {
 		return &Error{Status: http.StatusForbidden, Code: "not-allowed", Detail: "The active policy does not let you do this. Ask whoever administers this site for the role that it needs."}
 	case errors.Is(err, mission.ErrConflict):
 		return &Error{Status: http.StatusConflict, Code: "changed", Detail: "Somebody else was faster: this has changed meanwhile. Load it again, look at it, and repeat if it is still right."}
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &Error{Status: http.StatusInsufficientStorage, Code: "disk-full", RetryAfter: time.Minute, Err: err,
+			Detail: "The disk of the appliance is full, so nothing was kept. Make room on it, or ask whoever runs this site to, and try again."}
 	case errors.Is(err, context.Canceled):
 		return &Error{Status: statusGone, Detail: "The caller went away."}
 	case errors.Is(err, context.DeadlineExceeded):

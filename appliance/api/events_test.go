@@ -249,6 +249,22 @@ func TestStreamsAreCounted(t *testing.T) {
 	}
 }
 
+// TestLocalStreamsAreNotCounted: a command line that follows many runs at once
+// is not cut off. Whoever may open the local socket could do worse.
+func TestLocalStreamsAreNotCounted(t *testing.T) {
+	s := newSite(t, func(c *api.Config) { c.MaxStreams = 2 })
+	server := httptest.NewUnstartedServer(s.api)
+	server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return api.WithPrincipal(ctx, ada) }
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Cleanup(s.api.Close)
+	for i := range 20 {
+		if got := open(t, server, "/api/v1/events", "").resp.StatusCode; got != 200 {
+			t.Fatalf("stream %d: got %d, want 200", i+1, got)
+		}
+	}
+}
+
 // TestLiveEvents: lists hear of changes, the latest of each run, and of counts
 // only when they differ.
 func TestLiveEvents(t *testing.T) {

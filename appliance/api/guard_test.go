@@ -171,6 +171,9 @@ func wantHeaders(t *testing.T, what string, w *httptest.ResponseRecorder, isAPI 
 			t.Errorf("%s: content policy %q has %s", what, csp, never)
 		}
 	}
+	if !isAPI && !strings.Contains(csp, "require-trusted-types-for 'script'") {
+		t.Errorf("%s: content policy %q lets text become markup", what, csp)
+	}
 	if isAPI && (h.Get("Cache-Control") != "no-store" || !strings.Contains(csp, "sandbox")) {
 		t.Errorf("%s: data may be cached or shown: %q, %q", what, h.Get("Cache-Control"), csp)
 	}

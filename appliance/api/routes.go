@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -63,17 +62,14 @@ type guard struct {
 	action policy.Action
 }
 
-const (
-	maxSmallBodyBytes = 1 << 20
-	smallBodyTime     = 30 * time.Second
-)
+const maxSmallBodyBytes = 1 << 20
 
 // bind registers the operation with its guard, and turns whatever error the
 // handler returns into a [Problem].
 func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, error)) {
 	op := r.Operation
 	op.Path = prefix + op.Path
-	op.MaxBodyBytes, op.BodyReadTimeout = maxSmallBodyBytes, smallBodyTime
+	op.MaxBodyBytes, op.BodyReadTimeout = maxSmallBodyBytes, a.BodyTime
 	a.guards[op.OperationID] = guard{r.access, r.action}
 	// The guard is a middleware of the operation: who may not, learns nothing
 	// from what is wrong with the request.

@@ -57,11 +57,12 @@ func WithPrincipal(ctx context.Context, who policy.Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, who)
 }
 
-// Policies for content. Pages may load only what this host serves. Answers of
-// the API are data: a browser that shows one by itself gets to do nothing.
+// Policies for content. Pages may load only what this host serves, and no text
+// becomes markup or code in them (trusted types). Answers of the API are data:
+// a browser that shows one by itself gets to do nothing.
 const (
 	pageContentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
-		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 	dataContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 )
 
@@ -80,6 +81,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.request = r
 	defer a.recover(w, r)
 
+	// Streams set their own deadlines, and so do starts; everything else has this
+	// long. The server waits for a body that was announced even where the answer
+	// does not need it, so that its end is bounded before anything is decided.
+	deadlines := http.NewResponseController(w)
+	deadlines.SetWriteDeadline(time.Now().Add(answerTime)) //nolint:errcheck // recorders in tests have none
+	if r.ContentLength != 0 {
+		deadlines.SetReadDeadline(time.Now().Add(a.BodyTime)) //nolint:errcheck // as above
+	}
 	if !c.local && !a.knownHost(r.Host) {
 		a.refuse(w, r, &Error{Status: http.StatusMisdirectedRequest, Code: "unknown-host",
 			Detail: fmt.Sprintf("Skerry does not answer to the name %q. Open it at the address that it printed at its start, or add the name to hosts in its configuration.", host(r.Host))})
@@ -89,8 +98,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.page(w, r)
 		return
 	}
-	// Streams set their own deadlines; everything else has this long.
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) //nolint:errcheck // recorders in tests have none
 	r.Body = http.MaxBytesReader(w, r.Body, a.largestBody())
 	a.origin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.authenticate(c, r); err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -343,6 +344,9 @@ func (in *inputs) json(r io.Reader) error {
 	if err := d.Decode(&b); err != nil {
 		return invalid("body", "the body is not the JSON that is asked for: %s", jsonFault(err))
 	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return invalid("body", "the body is not the JSON that is asked for: something stands behind its end")
+	}
 	in.r.Version = b.Version
 	for _, name := range sortedKeys(b.Input) {
 		f, err := in.field(name)
@@ -361,7 +365,7 @@ func (in *inputs) json(r io.Reader) error {
 func jsonFault(err error) string {
 	var t *json.UnmarshalTypeError
 	if errors.As(err, &t) {
-		return t.Field + " has the wrong type (" + t.Value + ")"
+		return cmp.Or(t.Field, "the whole") + " has the wrong type (" + t.Value + ")"
 	}
 	return strings.TrimPrefix(err.Error(), "json: ")
 }

@@ -9,7 +9,9 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"skerry/appliance/api"
 	"skerry/appliance/mission"
@@ -98,7 +100,9 @@ func (s *Start) write(form *multipart.Writer) error {
 		}
 	}
 	for name, f := range s.Files {
-		part, err := form.CreateFormFile("input."+name, f.Name)
+		// A header cannot carry control characters, and the appliance would drop
+		// them from the name anyway.
+		part, err := form.CreateFormFile("input."+name, strings.Map(visible, f.Name))
 		if err != nil {
 			return err
 		}
@@ -107,4 +111,11 @@ func (s *Start) write(form *multipart.Writer) error {
 		}
 	}
 	return form.Close()
+}
+
+func visible(r rune) rune {
+	if unicode.IsControl(r) {
+		return -1
+	}
+	return r
 }
