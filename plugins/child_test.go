@@ -325,7 +325,10 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 	} {
 		t.Run(row.mode, func(t *testing.T) {
 			s, _ := childSpec(t, row.mode, row.arg)
-			s.StartTimeout, s.MaxFailures = 2*time.Second, 1
+			s.MaxFailures = 1
+			if row.want == "" || row.mode == "silent" { // it keeps the host waiting; the others are refused at once, however busy the machine
+				s.StartTimeout = 2 * time.Second
+			}
 			_, err := Start(t.Context(), s)
 			if kind(err) != llm.Unavailable || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("got %v; want kind unavailable because %q", err, row.want)
