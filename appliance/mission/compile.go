@@ -70,7 +70,7 @@ func Compile(m Mission, e CompileEnv) (*Plan, error) {
 	c.plan.top = c.nodes(m.Steps, "steps", nil, "")
 	c.elements()
 	if len(c.problems) > 0 { // what follows would only repeat it
-		return nil, c.problems.err()
+		return nil, c.problems.Err()
 	}
 	root, err := newLanguage(c.vars(), c.plan.structs)
 	if err != nil {
@@ -81,7 +81,7 @@ func Compile(m Mission, e CompileEnv) (*Plan, error) {
 	c.steps(c.plan.top, root)
 	c.verdict()
 	c.cycles()
-	if err := c.problems.err(); err != nil {
+	if err := c.problems.Err(); err != nil {
 		return nil, err
 	}
 	return c.plan, nil
@@ -96,18 +96,18 @@ type compiler struct {
 
 func (c *compiler) add(path, format string, args ...any) {
 	at := c.plan.mission.positions[path]
-	for p := path; at.line == 0 && p != ""; { // the nearest thing that has a place
+	for p := path; at.Line == 0 && p != ""; { // the nearest thing that has a place
 		i := strings.LastIndexAny(p, ".[")
 		if i < 0 {
 			break
 		}
 		p = p[:i]
 		at = c.plan.mission.positions[p]
-		if at.line == 0 {
+		if at.Line == 0 {
 			at = c.plan.mission.positions[p+".id"]
 		}
 	}
-	c.problems = append(c.problems, Problem{Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, at.Problem(path, format, args...))
 }
 
 // nodes builds the tree of steps and finds ids that are taken.
@@ -200,8 +200,8 @@ func (c *compiler) expr(l *language, path string, e Expr, strict bool, want *typ
 	x, issues := l.compile(string(e), strict, want)
 	at := c.plan.mission.positions[path]
 	for _, i := range issues {
-		p := Problem{Line: at.line, Column: at.column, Path: path, Message: i.message}
-		if at.line > 0 {
+		p := at.Problem(path, "%s", i.message)
+		if at.Line > 0 {
 			if p.Line += i.line - 1; i.line > 1 {
 				p.Column = i.column + 1
 			} else {

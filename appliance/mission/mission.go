@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skerry/appliance/llm"
+	"skerry/appliance/source"
 )
 
 // Errors that callers branch on.
@@ -58,7 +59,7 @@ type Mission struct {
 	Steps       []Step       `json:"steps"`
 	Verdict     []Outcome    `json:"verdict"` // first match wins
 
-	positions map[string]position // where the source says what, by path; nil unless parsed
+	positions map[string]source.Position // where the source says what, by path; nil unless parsed
 }
 
 // InputField is a value that a run needs to start.

@@ -10,23 +10,24 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"skerry/appliance/llm"
+	"skerry/appliance/source"
 )
 
 // Parse reads a mission file. It checks the form: keys, types, names, bounds.
 // What expressions mean is checked by [Compile]. On failure the error is
 // [Problems], with everything that is wrong and where. The version of the
 // mission is 0: whoever publishes it gives it one.
-func Parse(source []byte) (Mission, error) {
-	r := &reader{positions: map[string]position{}}
-	body := r.open(source)
-	if body == nil {
-		return Mission{}, r.problems.err()
-	}
-	m := r.mission(body)
-	if err := r.problems.err(); err != nil {
+func Parse(text []byte) (Mission, error) {
+	body, err := source.Open(text, form)
+	if err != nil {
 		return Mission{}, err
 	}
-	sum := sha256.Sum256(source)
+	r := &reader{positions: map[string]source.Position{}}
+	m := r.mission(body)
+	if err := r.problems.Err(); err != nil {
+		return Mission{}, err
+	}
+	sum := sha256.Sum256(text)
 	m.Digest, m.positions = hex.EncodeToString(sum[:]), r.positions
 	return m, nil
 }

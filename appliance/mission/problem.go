@@ -4,64 +4,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"skerry/appliance/source"
 )
 
-// Problem is one thing that is wrong with a mission file, where it is and what
-// to do about it.
-type Problem struct {
-	Line    int    `json:"line"`   // from 1; 0 = not known
-	Column  int    `json:"column"` // from 1, in characters; 0 = not known
-	Path    string `json:"path"`   // for example "steps[2].decide.when"
-	Message string `json:"message"`
-}
-
-// String returns the problem on one line, place first.
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.Line > 0 {
-		fmt.Fprintf(&b, "%d:%d: ", p.Line, p.Column)
-	}
-	if p.Path != "" {
-		b.WriteString(p.Path + ": ")
-	}
-	return b.String() + p.Message
-}
+// Problem is one thing that is wrong with a mission file, or with a request
+// about one.
+type Problem = source.Problem
 
 // Problems is everything that is wrong with a mission file, in its order. It
 // is the error of [Parse] and [Compile].
-type Problems []Problem
-
-// Error returns the problems, one a line.
-func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i := range p {
-		lines[i] = p[i].String()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// maxProblems bounds a report: who has fixed this many asks again.
-const maxProblems = 50
-
-// err returns the problems in the order of the file, or nil if there are none.
-func (p Problems) err() error {
-	if len(p) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(p, func(a, b Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
-	if len(p) > maxProblems {
-		p = p[:maxProblems]
-	}
-	return p
-}
-
-// position is a place in a source file, from 1.
-type position struct{ line, column int }
+type Problems = source.Problems
 
 // suggest returns `; did you mean "x"?` for the nearest of the known names, or
 // names them all where none is near and they are few.

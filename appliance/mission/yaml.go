@@ -1,34 +1,31 @@
 package mission
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"skerry/appliance/source"
 )
 
-// Bounds of a mission file. They are far above what a person writes and keep
-// one bad file from costing memory or stack.
+var form = source.Form{Kind: "mission", Begins: "mission: name", MaxBytes: 256 << 10, MaxNesting: 48}
+
+// Bounds within a mission file.
 const (
-	maxSourceBytes = 256 << 10
-	maxNesting     = 48
-	maxTextBytes   = 16 << 10 // of one scalar
-	maxEntries     = 500      // of one list or mapping
+	maxTextBytes = 16 << 10 // of one scalar
+	maxEntries   = 500      // of one list or mapping
 )
 
 // reader walks the YAML tree and gathers problems instead of stopping at the
 // first.
 type reader struct {
 	problems  Problems
-	positions map[string]position // by path, for the compiler's messages
+	positions map[string]source.Position // by path, for the compiler's messages
 }
 
 // entry is one key of a mapping, in the order of the file.
@@ -38,106 +35,8 @@ type entry struct {
 	node ast.Node
 }
 
-// open parses the source into its one document.
-func (r *reader) open(source []byte) ast.Node {
-	switch {
-	case len(source) > maxSourceBytes:
-		r.add(position{}, "", "the file has %d bytes; at most %d are read", len(source), maxSourceBytes)
-		return nil
-	case !utf8.Valid(source):
-		r.add(position{}, "", "the file is not UTF-8 text; save it as UTF-8")
-		return nil
-	case nesting(source) > maxNesting:
-		r.add(position{}, "", "the file is nested deeper than %d levels", maxNesting)
-		return nil
-	}
-	file, err := parseYAML(source)
-	if err != nil {
-		var syntax yaml.Error
-		if errors.As(err, &syntax) && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
-			p := syntax.GetToken().Position
-			r.add(position{p.Line, p.Column}, "", "not YAML: %s", syntax.GetMessage())
-		} else {
-			r.add(position{}, "", "not YAML: %v", err)
-		}
-		return nil
-	}
-	var body ast.Node
-	for _, d := range file.Docs {
-		if d == nil || d.Body == nil {
-			continue
-		}
-		if _, comment := d.Body.(*ast.CommentGroupNode); comment {
-			continue
-		}
-		if body != nil {
-			r.addAt(d.Body, "", "a file holds one mission; split it at the ---")
-			return nil
-		}
-		body = d.Body
-	}
-	if body == nil {
-		r.add(position{1, 1}, "", "the file is empty; a mission begins with `mission: name`")
-	}
-	return body
-}
-
-// parseYAML turns a panic of the parser into an error: the text is somebody
-// else's, and a fuzzer finds what its authors did not.
-func parseYAML(source []byte) (file *ast.File, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			file, err = nil, fmt.Errorf("the YAML parser gave up: %v", p)
-		}
-	}()
-	return parser.ParseBytes(source, 0)
-}
-
-// nesting bounds from above how deep a YAML text is nested, without parsing it.
-func nesting(source []byte) int {
-	deepest, flow := 0, 0
-	for line := range strings.Lines(string(source)) {
-		dashes := 0
-		for rest := strings.TrimLeft(line, " "); strings.HasPrefix(rest, "- ") || strings.HasPrefix(rest, "? "); {
-			dashes++
-			rest = strings.TrimLeft(rest[2:], " ")
-		}
-		for _, c := range line {
-			switch c {
-			case '[', '{':
-				flow++
-			case ']', '}':
-				flow = max(0, flow-1)
-			}
-			deepest = max(deepest, flow+dashes)
-		}
-	}
-	return deepest
-}
-
-func (r *reader) add(at position, path, format string, args ...any) {
-	r.problems = append(r.problems, Problem{Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
-}
-
 func (r *reader) addAt(n ast.Node, path, format string, args ...any) {
-	r.add(place(n), path, format, args...)
-}
-
-// place returns where a node begins. A mapping or list begins at its first
-// token, not at the colon that the parser reports for it.
-func place(n ast.Node) position {
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		if !m.IsFlowStyle && len(m.Values) > 0 {
-			return place(m.Values[0].Key)
-		}
-	case *ast.MappingValueNode:
-		return place(m.Key)
-	}
-	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
-		return position{}
-	}
-	return position{n.GetToken().Position.Line, n.GetToken().Position.Column}
+	r.problems = append(r.problems, source.Place(n).Problem(path, format, args...))
 }
 
 func join(path, key string) string {
@@ -238,12 +137,12 @@ func (r *reader) text(n ast.Node, path, what string) string {
 	case strings.TrimSpace(s) == "":
 		r.addAt(n, path, "is empty; it must be %s", what)
 	default:
-		at := place(n)
+		at := source.Place(n)
 		switch n.GetToken().Type {
 		case token.SingleQuoteType, token.DoubleQuoteType:
-			at.column++ // what is said begins after the quote
+			at.Column++ // what is said begins after the quote
 		case token.LiteralType, token.FoldedType:
-			at = position{n.GetToken().Position.Line + 1, 1}
+			at = source.Position{Line: n.GetToken().Position.Line + 1, Column: 1}
 		}
 		r.positions[path] = at
 		return s

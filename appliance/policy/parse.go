@@ -8,25 +8,25 @@ import (
 	"strings"
 
 	"skerry/appliance/llm"
+	"skerry/appliance/source"
 )
 
 // Parse reads a policy document in YAML. Its keys are those of the JSON form of
-// [Policy]; version and digest are not part of it: the digest is that of source,
+// [Policy]; version and digest are not part of it: the digest is that of text,
 // and whoever stores the policy numbers it. On failure the error is [Problems],
-// which lists everything that is wrong with line and column. The policy is
+// which lists what is wrong with line and column. The policy is
 // immutable and safe for concurrent use.
-func Parse(source []byte) (*Policy, error) {
-	r := &reader{}
-	root, ok := r.readYAML(source)
-	if !ok {
-		return nil, r.problems
+func Parse(text []byte) (*Policy, error) {
+	body, err := source.Open(text, form)
+	if err != nil {
+		return nil, err
 	}
-	sum := sha256.Sum256(source)
+	r := &reader{}
+	sum := sha256.Sum256(text)
 	b := &builder{Policy: &Policy{Digest: hex.EncodeToString(sum[:])}}
-	b.read(root)
-	if len(r.problems) > 0 {
-		slices.SortStableFunc(r.problems, func(a, b Problem) int { return (a.Line-b.Line)<<20 + a.Column - b.Column })
-		return nil, r.problems
+	b.read(node{r, body, ""})
+	if err := r.problems.Err(); err != nil {
+		return nil, err
 	}
 	for name, t := range b.Tables {
 		t.index = newIndex(t.Rows)

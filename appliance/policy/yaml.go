@@ -1,26 +1,18 @@
 package policy
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+
+	"skerry/appliance/source"
 )
 
-// Limits of a document. A policy with a thousand suppliers takes about 100 kB.
-const (
-	maxDocumentBytes = 8 << 20
-	maxDepth         = 64
-)
+// A policy with a thousand suppliers takes about 100 kB.
+var form = source.Form{Kind: "policy", Begins: "classes:", MaxBytes: 8 << 20, MaxNesting: 64}
 
 // reader walks a YAML document and collects what is wrong with it.
 type reader struct{ problems Problems }
@@ -33,108 +25,12 @@ type node struct {
 	path string
 }
 
-// readYAML returns the root of the one document in source.
-func (r *reader) readYAML(source []byte) (node, bool) {
-	fail := func(format string, a ...any) (node, bool) {
-		r.problems = append(r.problems, Problem{Message: fmt.Sprintf(format, a...)})
-		return node{}, false
-	}
-	switch {
-	case len(source) > maxDocumentBytes:
-		return fail("the document has %d bytes; at most %d are read", len(source), maxDocumentBytes)
-	case !utf8.Valid(source):
-		return fail("the document is not UTF-8; save it as UTF-8")
-	case nesting(source) > maxDepth:
-		return fail("brackets are nested more than %d deep", maxDepth)
-	}
-	file, err := parseYAML(source)
-	var syntax yaml.Error
-	switch {
-	case errors.As(err, &syntax):
-		p := Problem{Message: syntax.GetMessage()}
-		if t := syntax.GetToken(); t != nil && t.Position != nil {
-			p.Line, p.Column = t.Position.Line, t.Position.Column
-		}
-		r.problems = append(r.problems, p)
-		return node{}, false
-	case err != nil:
-		return fail("%v", err)
-	}
-	var bodies []ast.Node
-	for _, d := range file.Docs {
-		if _, comment := d.Body.(*ast.CommentGroupNode); d.Body != nil && !comment {
-			bodies = append(bodies, d.Body)
-		}
-	}
-	switch len(bodies) {
-	case 0:
-		return fail("the document is empty")
-	case 1:
-		return node{r, bodies[0], ""}, true
-	}
-	return fail("the file holds %d documents; a policy is one", len(bodies))
-}
-
-// parseYAML turns a panic of the parser into an error: documents come from
-// people, and a fuzzer finds what its authors did not.
-func parseYAML(source []byte) (file *ast.File, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			file, err = nil, fmt.Errorf("the YAML parser gave up: %v", p)
-		}
-	}()
-	return parser.ParseBytes(source, 0)
-}
-
-// nesting bounds from above how deep a document is nested, and so how deep the
-// parser recurses. Brackets inside texts count too; nobody nests those.
-func nesting(source []byte) int {
-	flow, deepest := 0, 0
-	for line := range bytes.Lines(source) {
-		dashes := 0
-		for rest := bytes.TrimLeft(line, " "); len(rest) > 1 && (rest[0] == '-' || rest[0] == '?') && rest[1] == ' '; {
-			dashes++
-			rest = bytes.TrimLeft(rest[2:], " ")
-		}
-		deepest = max(deepest, flow+dashes)
-		for _, c := range line {
-			switch c {
-			case '[', '{':
-				flow++
-				deepest = max(deepest, flow+dashes)
-			case ']', '}':
-				flow = max(0, flow-1)
-			}
-		}
-	}
-	return deepest
-}
-
 // fail records a problem with the value.
 func (v node) fail(format string, a ...any) {
 	if v.r == nil {
 		return
 	}
-	p := Problem{Path: v.path, Message: fmt.Sprintf(format, a...)}
-	if v.n != nil {
-		if t := start(v.n); t != nil && t.Position != nil {
-			p.Line, p.Column = t.Position.Line, t.Position.Column
-		}
-	}
-	v.r.problems = append(v.r.problems, p)
-}
-
-// start returns the first token of n.
-func start(n ast.Node) *token.Token {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return n.Values[0].Key.GetToken()
-		}
-	case *ast.MappingValueNode:
-		return n.Key.GetToken()
-	}
-	return n.GetToken()
+	v.r.problems = append(v.r.problems, source.Place(v.n).Problem(v.path, format, a...))
 }
 
 // absent reports whether there is no value, or null.
