@@ -96,9 +96,9 @@ test-crash: bin/skerry ## kill -9 at random points, 200 times and more
 .PHONY: fuzz
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (default 30s)
-	@go list -f '{{.Dir}} {{range .TestGoFiles}}{{.}} {{end}}{{range .XTestGoFiles}}{{.}} {{end}}' ./... | while read -r dir files; do \
-	  for f in $$files; do grep -oE '^func (Fuzz[A-Za-z0-9_]+)' "$$dir/$$f" 2>/dev/null | awk '{print $$2}' | while read -r t; do \
-	    echo "== $$dir $$t"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) .); done; done; done
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' appliance embed plugins store | sed 's|/[^/]*:func | |' | \
+	  while read -r dir target; do echo "== $$dir $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$dir" </dev/null; done
 
 .PHONY: check
 check: fmt-check lint drift test-go test-ui ## format, vet, lint, generated files, race tests
