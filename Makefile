@@ -120,12 +120,16 @@ lint: embed/build/webui/index.html embed/build/skerry-runner.zst ## golangci-lin
 
 .PHONY: drift
 drift: webui/node_modules/.installed ## generated files are what their sources generate
+	@.ci/needs drift
+	plugins/sdk/wire/generate.sh -check
 	go test ./appliance/api -run OpenAPI
 	go test ./embed/sample/...
 	cd webui && npm run --silent check:schema
 
 .PHONY: generate
-generate: webui/node_modules/.installed ## regenerate what is generated: OpenAPI, UI types, sample documents
+generate: webui/node_modules/.installed ## regenerate what is generated: protocol, OpenAPI, UI types, sample documents
+	@.ci/needs drift
+	plugins/sdk/wire/generate.sh
 	go test ./appliance/api -run OpenAPI -update
 	cd webui && npm run --silent generate
 	go run ./embed/sample/gen -out embed/sample
