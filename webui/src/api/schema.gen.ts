@@ -706,6 +706,8 @@ export interface components {
         ConfidenceRule: {
             below?: string;
             /** Format: double */
+            floor?: number;
+            /** Format: double */
             min: number;
             missing?: string;
             queue?: string;
