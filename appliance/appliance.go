@@ -46,6 +46,10 @@ var ErrNotInitialised = errors.New("there is no Skerry in this data directory")
 // [ErrNotInitialised] if [Init] was never run there, and [store.ErrInUse] if
 // another process has it open.
 func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err error) {
+	// Models are children that live in other directories.
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return nil, err
+	}
 	a := &Appliance{Config: c, Log: log}
 	defer func() {
 		if err != nil {
@@ -55,7 +59,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w; make one with: skerry init --data %s", c.Data, ErrNotInitialised, c.Data)
 	}
-	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{}); err != nil {
+	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{MustBe: true}); err != nil {
 		return nil, err
 	}
 	policies, err := newPolicies(ctx, a.db)

@@ -21,8 +21,17 @@ const (
 // child runs a hidden verb of this binary in a process that has nothing to lose.
 type child struct{}
 
+// RunIsolated tries a second time after a crash: a kernel that is short of memory
+// kills whom it likes, and a good document must not be refused for that. One that
+// is at fault brings the second process down too.
 func (child) RunIsolated(ctx context.Context, verb string, stdin []byte) ([]byte, error) {
-	return plugins.RunIsolated(ctx, plugins.Isolated{Args: []string{verb}, Stdin: stdin, MemoryBytes: readerMemoryBytes, CPU: readerCPU})
+	work := plugins.Isolated{Args: []string{verb}, Stdin: stdin, MemoryBytes: readerMemoryBytes, CPU: readerCPU}
+	out, err := plugins.RunIsolated(ctx, work)
+	var failed *plugins.IsolatedError
+	if errors.As(err, &failed) && failed.Reason == plugins.IsolatedCrashed && ctx.Err() == nil {
+		return plugins.RunIsolated(ctx, work)
+	}
+	return out, err
 }
 
 // reader turns uploaded files into text for the engine. It never fails because

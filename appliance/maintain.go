@@ -21,7 +21,8 @@ func Check(ctx context.Context, data string, rebuild bool) (_ api.StoreReport, e
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return api.StoreReport{}, fmt.Errorf("%s: %w; make one with: skerry init --data %s", data, ErrNotInitialised, data)
 	}
-	db, err := store.Open(dir, store.Options{})
+	_, err = os.Stat(filepath.Join(data, ConfigFile))
+	db, err := store.Open(dir, store.Options{MustBe: err == nil}) // the configuration is written last
 	if err != nil {
 		return api.StoreReport{}, err
 	}

@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		err = document.Main(os.Stdin, os.Stdout)
 	case len(os.Args) == 3 && os.Args[1] == PagesVerb:
 		err = CheckPages(os.Args[2], os.Stdout)
+	case len(os.Args) == 3 && os.Args[1] == victimVerb:
+		err = victim(os.Args[2])
 	default:
 		os.Exit(m.Run())
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -336,4 +337,48 @@ func checkChild() {
 		os.Exit(1)
 	}
 	json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// TestAStoreThatWasThereIsNotMadeAnew: where a store must be, a database file
+// that is gone or empty is damage, and stays as it is.
+func TestAStoreThatWasThereIsNotMadeAnew(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		harm func(path string) error
+		want string // in the error; empty = opens
+	}{
+		{"untouched", func(string) error { return nil }, ""},
+		{"gone", os.Remove, "gone"},
+		{"empty", func(path string) error { return os.Truncate(path, 0) }, "empty"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			db, _ := stocked(t, dir)
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, databaseName)
+			if err := row.harm(path); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := os.Stat(path)
+			db, err := Open(dir, Options{MustBe: true})
+			if row.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("got %v, want damage that says %q", err, row.want)
+			}
+			after, _ := os.Stat(path)
+			if (before == nil) != (after == nil) || after != nil && after.Size() != 0 {
+				t.Error("the file was made anew")
+			}
+		})
+	}
 }

@@ -59,6 +59,7 @@ type Options struct {
 	Now      func() time.Time // nil = time.Now; stamps drafts, sessions and links, never observations
 	Random   io.Reader        // nil = crypto/rand; source of tokens
 	MapBytes int64            // address space reserved for the database file; 0 = 4 GiB. Growth beyond it waits for readers
+	MustBe   bool             // true = the store was made before: a missing or empty database file is damage, not a reason to make one
 	NoSync   bool             // true = writes are not durable. Only for filling a store that can be thrown away
 }
 
@@ -87,10 +88,15 @@ type DB struct {
 // Open opens the store in dir and creates it if dir is empty or absent. It
 // returns an error wrapping [ErrInUse] at once if another process has it open,
 // and one wrapping [ErrNewer] if this binary is too old for it. An older schema
-// is migrated after a verified snapshot.
+// is migrated after a verified snapshot. With [Options.MustBe] nothing is made.
 func Open(dir string, o Options) (*DB, error) { return open(dir, o, migrations) }
 
 func open(dir string, o Options, steps []migration) (*DB, error) {
+	if o.MustBe {
+		if err := isThere(filepath.Join(dir, databaseName)); err != nil {
+			return nil, err
+		}
+	}
 	if err := prepare(dir); err != nil {
 		return nil, err
 	}
@@ -140,6 +146,21 @@ func prepare(dir string) error {
 		}
 	}
 	return syncDir(dir)
+}
+
+// isThere refuses a database file that is missing or empty, of which bbolt would
+// make an empty database without a word.
+func isThere(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("open %s: %w: the file is gone; restore a backup into an empty directory", path, ErrDamaged)
+	case err != nil:
+		return fmt.Errorf("open %s: %w", path, err)
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return fmt.Errorf("open %s: %w: the file is empty; restore a backup into an empty directory", path, ErrDamaged)
+	}
+	return nil
 }
 
 // openBolt opens the database file. The lock is tried once: a second process

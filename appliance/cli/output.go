@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -32,14 +33,19 @@ func (g *globals) table(heading []string, rows [][]string) error {
 }
 
 // oneLine makes text from outside safe for a terminal: control characters,
-// which could move the cursor or colour what follows, become spaces.
+// which could move the cursor or colour what follows, and line separators become
+// spaces; marks that turn the direction of writing, and with it what a name
+// seems to end in, are left out, and so are bytes that are no text.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		switch {
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // money prints micro-units of the site's currency.
