@@ -61,7 +61,7 @@ test("routine: the link signs in, a sample runs, the rail fills, the verdict is 
   await verdict(page, "Approved");
   expect(await rail(page).getByRole("listitem").count()).toBeGreaterThan(5);
 
-  const field = page.getByRole("button", { name: /^total/ }).first();
+  const field = page.getByRole("button", { name: /^Total amount/ }).first();
   await field.focus();
   await page.locator("mark[data-active]").first().waitFor();
   await page.locator("mark").first().click();
@@ -94,7 +94,7 @@ test("threshold: the run waits, an amendment with a reason ends it well", async 
   await startSample(page, "threshold-adlerberg-stahl.txt");
   await page.getByText(/^Waits for a decision/).waitFor({ timeout: 60_000 });
   await accessible(page);
-  const supplier = page.getByRole("textbox", { name: /supplier/ });
+  const supplier = page.getByRole("textbox", { name: "Supplier name" });
   await supplier.fill("Adlerberg Stahl Gesellschaft");
   await decide(page, /^Approve with 1 correction/).click();
   await page.getByText("Say why: others will read it.").waitFor();
@@ -293,11 +293,7 @@ test.each([
       await seat.page.goto(path);
       await seat.page.getByRole("heading", { level: 1 }).waitFor();
       await seat.page.waitForLoadState("load");
-      await seat.page
-        .locator("main [role=status]")
-        .first()
-        .waitFor({ state: "detached" })
-        .catch(() => undefined);
+      await seat.page.waitForFunction(() => document.querySelector("[data-loading]") === null);
       await accessible(seat.page);
       await fits(seat.page);
       await picture(seat.page, `real${path.replaceAll(/\W+/g, "-")}-${size}-${scheme}`);

@@ -56,7 +56,7 @@ export async function sit(
     ...(state && { storageState: state }),
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(8_000);
+  page.setDefaultTimeout(30_000);
   const faults: string[] = [];
   page.on("console", (m) => {
     // A refused request is the subject of some tests; the page says it in words.

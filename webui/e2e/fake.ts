@@ -42,6 +42,14 @@ export class Fake {
   models: ModelEntry[] = models();
   /** What was sent, by "METHOD path". */
   readonly received: { what: string; body: string; headers: IncomingMessage["headers"] }[] = [];
+  /** Pages of the list of runs that were asked for, by their query. */
+  readonly listed: string[] = [];
+  /** Streams of runs that were opened, and after which observation. */
+  readonly followed: { run: string; lastEventId: string | undefined; after: string | null }[] = [];
+  /** How streams are refused while the appliance is away: the line is cut, or a proxy answers for it. */
+  away: "cut" | "proxy" | null = null;
+  /** How many observations a stream repeats when it is taken up again. */
+  repeats = 0;
   /** Paths that answer with a problem. */
   failing = new Map<string, { status: number; title: string; detail: string }>();
   private readonly streams = new Map<string, Set<ServerResponse>>();
@@ -77,6 +85,12 @@ export class Fake {
   /** Breaks every stream of a run, as a restart would. */
   drop(run: string) {
     for (const s of this.streams.get(run) ?? []) s.destroy();
+  }
+
+  /** Tells every page that a run changed, as the appliance would. */
+  tell(run: Summary) {
+    this.runs = [run, ...this.runs.filter((r) => r.id !== run.id)];
+    for (const s of this.streams.get("") ?? []) send(s, "run", run);
   }
 
   private async answer(req: IncomingMessage, res: ServerResponse) {
@@ -180,6 +194,7 @@ export class Fake {
     res: ServerResponse,
   ) {
     if (id === "") {
+      this.listed.push(query.toString());
       const state = query.get("state");
       const verdict = query.get("verdict");
       const fits = this.runs.filter((r) => (!state || r.state === state) && (!verdict || r.verdict === verdict));
@@ -199,7 +214,12 @@ export class Fake {
       );
     }
     if (sub === "events") {
-      const last = Number(req.headers["last-event-id"] ?? query.get("after") ?? 0);
+      const lastEventId = req.headers["last-event-id"]?.toString();
+      const after = query.get("after");
+      this.followed.push({ run: id, lastEventId, after });
+      if (this.away === "cut") return void res.destroy();
+      if (this.away === "proxy") return void res.writeHead(502).end();
+      const last = Number(lastEventId ?? after ?? 0) - this.repeats;
       return this.stream(
         id,
         res,

@@ -95,7 +95,6 @@ function follow(
     source.close();
   };
   const open = () => {
-    state("connecting");
     source = new EventSource(url());
     source.onopen = () => {
       delayMs = 500;
@@ -116,6 +115,7 @@ function follow(
       state("ended");
     });
   };
+  state("connecting"); // once only: a stream that was lost stays lost until it is back
   open();
   return stop;
 }

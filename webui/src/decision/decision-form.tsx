@@ -13,6 +13,7 @@ import css from "./decision.module.css";
 import { useSettle } from "./queries.ts";
 import { amendmentsOf, type Drafts, obstacle } from "./settle.ts";
 import { SubjectFields } from "./subject-fields.tsx";
+import { Name } from "../ui/name.tsx";
 
 interface DecisionFormProps {
   detail: DecisionDetail;
@@ -133,7 +134,10 @@ export function DecisionForm({ detail, active = null, onActive, onSettled }: Dec
               const f = detail.fields.find((x) => fieldKey(x) === `${a.step}.${a.field}`);
               return (
                 <li key={`${a.step}.${a.field}`}>
-                  <strong>{a.field}</strong>: <del>{f && <Value type={f.type} value={f.value} />}</del> →{" "}
+                  <strong>
+                    <Name of={a.field} />
+                  </strong>
+                  : <del>{f && <Value type={f.type} value={f.value} />}</del> →{" "}
                   <ins>{f && <Value type={f.type} value={a.to} />}</ins>
                 </li>
               );

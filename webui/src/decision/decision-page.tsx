@@ -16,17 +16,19 @@ import { DecisionForm } from "./decision-form.tsx";
 import { OutcomeBadge } from "./outcome-badge.tsx";
 import { useDecision } from "./queries.ts";
 import { SubjectFields } from "./subject-fields.tsx";
+import { useSaid } from "../policy/said.ts";
 
 export default function DecisionPage() {
   const { id = "" } = useParams();
   const { t, text } = useI18n();
+  const said = useSaid();
   const decision = useDecision(id);
   const d = decision.data?.decision;
   return (
     <Page
       title={d ? text(d.ask) : t("decision")}
       above={<Link to="/decisions">{t("nav.decisions")}</Link>}
-      subtitle={d?.why}
+      subtitle={d && <span title={d.why}>{said(d.why)}</span>}
       actions={
         d && (
           <>
@@ -51,6 +53,7 @@ export default function DecisionPage() {
 
 function DecisionBody({ detail }: { detail: DecisionDetail }) {
   const { t } = useI18n();
+  const said = useSaid();
   const [active, setActive] = useState<string | null>(null);
   const d = detail.decision;
   return (
@@ -106,7 +109,9 @@ function DecisionBody({ detail }: { detail: DecisionDetail }) {
           <Panel title={t("decision.rail")}>
             <ol className={css["rail"]}>
               {detail.rail.map((r) => (
-                <li key={r.seq}>{r.sentence}</li>
+                <li key={r.seq} title={r.sentence}>
+                  {said(r.sentence, r.step)}
+                </li>
               ))}
             </ol>
           </Panel>

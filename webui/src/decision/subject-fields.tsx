@@ -8,6 +8,8 @@ import { fieldKey } from "../run/marks.ts";
 import { Value } from "../run/value.tsx";
 import css from "./decision.module.css";
 import { type Drafts, specOfField } from "./settle.ts";
+import { humanise } from "../i18n/plain.ts";
+import { Name } from "../ui/name.tsx";
 
 interface SubjectFieldsProps {
   fields: DecisionField[];
@@ -39,12 +41,14 @@ export function SubjectFields({ fields, drafts, problems, editable, active, onAc
             data-changed={changed || undefined}
             onMouseEnter={() => onActive?.(key)}
           >
-            <span className={css["fieldName"]}>{f.name}</span>
+            <span className={css["fieldName"]}>
+              <Name of={f.name} />
+            </span>
             <div className={css["fieldInput"]}>
               {editable && f.amendable ? (
                 <FieldInput
                   spec={spec}
-                  label={f.name}
+                  label={humanise(f.name)}
                   hideLabel
                   draft={draft}
                   error={problem && t(problem)}

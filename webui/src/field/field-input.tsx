@@ -3,6 +3,7 @@ import { useI18n } from "../i18n/provider.tsx";
 import { Icon } from "../ui/icon.tsx";
 import css from "./field.module.css";
 import type { Draft, FieldSpec } from "./parse.ts";
+import { humanise } from "../i18n/plain.ts";
 
 interface FieldInputProps {
   spec: FieldSpec;
@@ -92,7 +93,7 @@ function RowsInput({ spec, label, rows, error, onChange, onFocus }: RowsInputPro
             <FieldInput
               key={c.name}
               spec={c}
-              label={t("field.inRow", { field: c.name, row: i + 1 })}
+              label={t("field.inRow", { field: humanise(c.name), row: i + 1 })}
               hideLabel
               draft={row[c.name] ?? ""}
               onChange={(d) => typeof d === "string" && onChange(rows.with(i, { ...row, [c.name]: d }))}

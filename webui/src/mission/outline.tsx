@@ -3,6 +3,8 @@ import type { Step } from "../api/client.ts";
 import { useI18n } from "../i18n/provider.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import css from "./missions.module.css";
+import { Name } from "../ui/name.tsx";
+import { humanise } from "../i18n/plain.ts";
 
 export type StepKind = "extract" | "classify" | "generate" | "check" | "decide" | "branch" | "each" | "mission";
 const kinds: StepKind[] = ["extract", "classify", "generate", "check", "decide", "branch", "each", "mission"];
@@ -37,7 +39,7 @@ export function Outline({ steps }: { steps: Step[] }) {
             </span>
             <div>
               <div className={css["stepTitle"]}>
-                {text(s.title) || s.id}
+                {text(s.title) || <Name of={s.id} />}
                 {kind && <span>{t(`step.${kind}`)}</span>}
               </div>
               <StepWords step={s} />
@@ -60,13 +62,30 @@ export function Outline({ steps }: { steps: Step[] }) {
 
 function StepWords({ step: s }: { step: Step }): ReactNode {
   const { t, text } = useI18n();
-  if (s.extract) return <p>{t("step.extract.fields", { fields: s.extract.fields.map((x) => x.name).join(", ") })}</p>;
+  if (s.extract) {
+    return (
+      <>
+        <p>{t("step.extract.fields")}</p>
+        <ul className={css["fields"]}>
+          {s.extract.fields.map((x) => (
+            <li key={x.name}>
+              <Name of={x.name} />
+              {x.about && <span> – {x.about}</span>}
+            </li>
+          ))}
+        </ul>
+      </>
+    );
+  }
   if (s.classify) {
     return (
       <ul>
         {s.classify.into.map((l) => (
           <li key={l.name}>
-            <strong>{l.name}</strong>: {l.about}
+            <strong>
+              <Name of={l.name} />
+            </strong>
+            : {l.about}
           </li>
         ))}
       </ul>
@@ -85,7 +104,7 @@ function StepWords({ step: s }: { step: Step }): ReactNode {
   if (s.decide) {
     return (
       <>
-        <p>{t("step.decide.ask", { queue: s.decide.queue, ask: text(s.decide.ask) })}</p>
+        <p>{t("step.decide.ask", { queue: humanise(s.decide.queue), ask: text(s.decide.ask) })}</p>
         <p className={css["when"]}>
           {t("step.when")} <code>{s.decide.when}</code>
         </p>
@@ -96,7 +115,10 @@ function StepWords({ step: s }: { step: Step }): ReactNode {
     return s.branch.arms.map((a) => (
       <div key={a.name}>
         <p>
-          <strong>{a.name}</strong> {a.when ? <code>{a.when}</code> : t("step.branch.else")}
+          <strong>
+            <Name of={a.name} />
+          </strong>{" "}
+          {a.when ? <code>{a.when}</code> : t("step.branch.else")}
         </p>
         <Outline steps={a.steps} />
       </div>
@@ -112,6 +134,6 @@ function StepWords({ step: s }: { step: Step }): ReactNode {
       </>
     );
   }
-  if (s.mission) return <p>{t("step.mission.start", { name: s.mission.name })}</p>;
+  if (s.mission) return <p>{t("step.mission.start", { name: humanise(s.mission.name) })}</p>;
   return null;
 }

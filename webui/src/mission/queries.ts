@@ -1,8 +1,17 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { api, startWithForm, type StartInput, type Summary, unwrap } from "../api/client.ts";
+import { humanise } from "../i18n/plain.ts";
+import { useI18n } from "../i18n/provider.tsx";
 
 export function useMissions() {
   return useQuery({ queryKey: ["missions"], queryFn: ({ signal }) => unwrap(api.GET("/api/v1/missions", { signal })) });
+}
+
+/** What people call a mission: its title, or its name in words while that is not known. */
+export function useMissionTitle(): (name: string) => string {
+  const { text } = useI18n();
+  const missions = useMissions();
+  return (name) => text(missions.data?.missions.find((m) => m.name === name)?.title) || humanise(name);
 }
 
 export function useMission(name: string) {

@@ -14,6 +14,7 @@ import css from "./missions.module.css";
 import { type Started, useStart } from "./queries.ts";
 import { SamplePicker } from "./sample-picker.tsx";
 import { acceptOf, type FormState, specOf, startsOf } from "./starts.ts";
+import { humanise } from "../i18n/plain.ts";
 
 /** A form made from the mission's input: what a run needs, as many runs as there are files. */
 export function StartForm({ entry, samplesFirst }: { entry: MissionEntry; samplesFirst: boolean }) {
@@ -65,7 +66,7 @@ export function StartForm({ entry, samplesFirst }: { entry: MissionEntry; sample
         />
       )}
       {entry.input.map((field) => {
-        const label = text(field.title) || field.name;
+        const label = text(field.title) || humanise(field.name);
         const spec = specOf(field);
         if (spec) {
           return (

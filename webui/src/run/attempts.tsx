@@ -4,12 +4,13 @@ import { Badge } from "../ui/badge.tsx";
 import { Confidence } from "./confidence.tsx";
 import { Cost } from "./cost.tsx";
 import css from "./run.module.css";
+import { humanise } from "../i18n/plain.ts";
 
 /** All attempts of a step, one under the other: what each cost and which one fed the next step. */
 export function Attempts({ step }: { step: RunStep }) {
   const { t, f } = useI18n();
   return (
-    <ol className={css["attempts"]} aria-label={t("attempts.of", { step: step.path })}>
+    <ol className={css["attempts"]} aria-label={t("attempts.of", { step: humanise(step.path) })}>
       {step.attempts.map((a) => (
         <li key={a.attempt} data-used={a.used || undefined}>
           <div className={css["attemptHead"]}>

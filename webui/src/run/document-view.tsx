@@ -7,6 +7,7 @@ import { Panel } from "../ui/panel.tsx";
 import { stretches } from "./marks.ts";
 import { useDocumentText } from "./queries.ts";
 import css from "./run.module.css";
+import { humanise } from "../i18n/plain.ts";
 
 interface DocumentViewProps {
   run: string;
@@ -94,7 +95,7 @@ export function MarkedText({ label, text, input, fields, active, onActive }: Mar
             key={p.start}
             className={css["mark"]}
             data-active={on || undefined}
-            title={t("document.evidence", { fields: p.fields.join(", ") })}
+            title={t("document.evidence", { fields: p.fields.map(humanise).join(", ") })}
             onMouseEnter={() => onActive(key)}
             onClick={() => onActive(key)}
           >

@@ -8,6 +8,7 @@ import { Confidence } from "./confidence.tsx";
 import { fieldKey } from "./marks.ts";
 import css from "./run.module.css";
 import { Value } from "./value.tsx";
+import { Name } from "../ui/name.tsx";
 
 interface FieldsPanelProps {
   fields: RunField[];
@@ -49,7 +50,7 @@ function StepFields({ step, fields, active, onActive }: StepFieldsProps) {
   return (
     <>
       <h3 className={css["stepName"]}>
-        {step} {usual && <span>{usual}</span>}
+        <Name of={step} /> {usual && <span>{usual}</span>}
       </h3>
       <ul className={css["fields"]}>
         {fields.map((f) => (
@@ -92,7 +93,9 @@ function FieldRow({ field: f, origin, active, onActive }: FieldRowProps) {
         onFocus={() => onActive(fieldKey(f))}
         onMouseEnter={() => f.evidence && onActive(fieldKey(f))}
       >
-        <span className={css["fieldName"]}>{f.name}</span>
+        <span className={css["fieldName"]}>
+          <Name of={f.name} />
+        </span>
         <span className={css["fieldValue"]} data-type={f.type}>
           <Value type={f.type} value={f.value} />
         </span>

@@ -23,6 +23,7 @@ export function useRuns(filter: RunFilter) {
     initialPageParam: "",
     getNextPageParam: (page) => page.next || undefined,
     placeholderData: keepPreviousData,
+    refetchOnWindowFocus: false, // the live stream keeps it true, and there may be a thousand pages
   });
 }
 

@@ -9,6 +9,9 @@ import { Confidence } from "./confidence.tsx";
 import { Cost } from "./cost.tsx";
 import css from "./run.module.css";
 import { Value } from "./value.tsx";
+import { humanise } from "../i18n/plain.ts";
+import { Name } from "../ui/name.tsx";
+import { useSaid } from "../policy/said.ts";
 
 /** What an observation rests on; null where its sentence says it all. */
 export function hasDetails(e: RailEvent): boolean {
@@ -32,6 +35,7 @@ export function hasDetails(e: RailEvent): boolean {
 
 export function RailDetails({ event: e, detail }: { event: RailEvent; detail: RunDetail | undefined }): ReactNode {
   const { t, text, f, word } = useI18n();
+  const said = useSaid();
   const type = (step: string, name: string): RunField["type"] =>
     detail?.fields.find((x) => x.step === step && x.name === name)?.type ?? "string";
 
@@ -40,7 +44,10 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
       <Facts
         rows={[
           [t("detail.by"), e.created.by.name],
-          [t("detail.mission"), `${e.created.mission} v${String(e.created.version)}`],
+          [
+            t("detail.mission"),
+            `${text(detail?.title) || humanise(e.created.mission)}, ${t("mission.version", { version: e.created.version })}`,
+          ],
           [t("detail.policy"), t("mission.version", { version: e.created.policyVersion })],
           [t("detail.missionDigest"), <code key="m">{e.created.missionDigest.slice(0, 16)}</code>],
         ]}
@@ -104,7 +111,7 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
           rows={[
             [t("detail.model"), `${g.model} · ${g.pool}`],
             [t("confidence"), <Confidence key="c" value={g.confidence} minimum={g.minimum} />],
-            [t("detail.weakest"), g.weakest],
+            [t("detail.weakest"), g.weakest && <Name key="w" of={g.weakest} />],
             [t("detail.minimum"), g.minimum > 0 && f.percent(g.minimum)],
             [
               t("detail.tokens"),
@@ -121,7 +128,9 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
         <ul className={css["values"]}>
           {Object.entries(g.values).map(([name, v]) => (
             <li key={name}>
-              <span className={css["valueName"]}>{name}</span>
+              <span className={css["valueName"]}>
+                <Name of={name} />
+              </span>
               <span>
                 <Value type={type(e.step ?? "", name)} value={v.json} />
               </span>
@@ -153,7 +162,11 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
             <Icon name={r.held ? "check" : "cross"} size={14} />
             <span>
               <strong>{t(r.held ? "check.held" : "check.notHeld")}</strong> {text(r.because)}
-              {r.detail && <code className={css["numbers"]}>{r.detail}</code>}
+              {r.detail && (
+                <code className={css["numbers"]} title={r.detail}>
+                  {said(r.detail)}
+                </code>
+              )}
             </span>
           </li>
         ))}
@@ -164,7 +177,7 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
     const step = detail?.steps.find((s) => s.path === e.step);
     return (
       <>
-        {text(e.escalated.because) && <p>{text(e.escalated.because)}</p>}
+        {text(e.escalated.because) && <p>{said(text(e.escalated.because))}</p>}
         {step && <Attempts step={step} />}
       </>
     );
@@ -173,9 +186,9 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
     return (
       <Facts
         rows={[
-          [t("detail.queue"), e.queued.queue],
+          [t("detail.queue"), <Name key="q" of={e.queued.queue} />],
           [t("detail.asked"), text(e.queued.ask)],
-          [t("detail.why"), e.queued.why],
+          [t("detail.why"), said(e.queued.why)],
           [t("detail.expires"), e.queued.expires && f.dateTime(e.queued.expires)],
           [t("detail.digest"), <code key="d">{e.queued.digest.slice(0, 16)}</code>],
         ]}
@@ -187,7 +200,10 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
       <ul className={css["plainList"]}>
         {e.decided.amendments.map((a) => (
           <li key={`${a.step}.${a.field}`}>
-            <strong>{a.field}</strong>:{" "}
+            <strong>
+              <Name of={a.field} />
+            </strong>
+            :{" "}
             <del>
               <Value type={type(a.step, a.field)} value={a.from} />
             </del>{" "}
@@ -230,6 +246,7 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
 /** Every model that was not chosen, and why. */
 export function Rejections({ rejected }: { rejected: Rejection[] }) {
   const { t } = useI18n();
+  const said = useSaid();
   if (rejected.length === 0) return <p className={css["dim"]}>{t("detail.rejected.none")}</p>;
   return (
     <div>
@@ -240,7 +257,7 @@ export function Rejections({ rejected }: { rejected: Rejection[] }) {
             <Icon name="cross" size={13} />
             <span>
               <strong>{r.model}</strong> {t(`reason.${r.reason}`)}
-              {r.detail && <span className={css["dim"]}> – {r.detail}</span>}
+              {r.detail && <span className={css["dim"]}> – {said(r.detail)}</span>}
             </span>
           </li>
         ))}

@@ -7,10 +7,13 @@ import { verdictLook } from "./badges.tsx";
 import { Confidence } from "./confidence.tsx";
 import css from "./run.module.css";
 import { Rejections } from "./rail-details.tsx";
+import { Name } from "../ui/name.tsx";
+import { useSaid } from "../policy/said.ts";
 
 /** How the run stands, in one banner: its verdict, or what it waits for. */
 export function RunBanner({ detail, onDecide }: { detail: RunDetail; onDecide: () => void }) {
   const { t, word, text } = useI18n();
+  const said = useSaid();
   const { run, summary } = detail;
   if (run.verdict) {
     const look = verdictLook(run.verdict.is);
@@ -21,7 +24,7 @@ export function RunBanner({ detail, onDecide }: { detail: RunDetail; onDecide: (
         role="status"
         title={t("verdict.is", { verdict: word("verdict", run.verdict.is) })}
       >
-        <p>{run.verdict.reason}</p>
+        <p>{said(text(run.verdict.because) || run.verdict.reason)}</p>
         <p className={css["bannerMeta"]}>
           {run.verdict.confidence !== null && <Confidence value={run.verdict.confidence} />}
           {run.verdict.cites.length > 0 && (
@@ -52,7 +55,7 @@ export function RunBanner({ detail, onDecide }: { detail: RunDetail; onDecide: (
           </Button>
         }
       >
-        {asked.why}
+        {said(asked.why)}
       </Message>
     );
   }
@@ -69,7 +72,10 @@ export function RunBanner({ detail, onDecide }: { detail: RunDetail; onDecide: (
       {parked.map((s) => (
         <div key={s.path}>
           <p>
-            <strong>{s.path}</strong>: {s.parked?.why}
+            <strong>
+              <Name of={s.path} />
+            </strong>
+            : {said(s.parked?.why ?? "")}
           </p>
           <details>
             <summary>{t("parked.rejected", { count: s.parked?.rejected.length ?? 0 })}</summary>

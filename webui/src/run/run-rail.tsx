@@ -7,6 +7,8 @@ import { Rail, RailLine } from "../ui/rail.tsx";
 import { Cost } from "./cost.tsx";
 import { hasDetails, RailDetails } from "./rail-details.tsx";
 import { railLook, worthALine } from "./rail-look.ts";
+import { Name } from "../ui/name.tsx";
+import { useSaid } from "../policy/said.ts";
 
 interface RunRailProps {
   events: RailEvent[];
@@ -17,6 +19,7 @@ interface RunRailProps {
 /** The Explain rail: the run's observations as plain sentences, live while it runs. */
 export function RunRail({ events, connection, detail }: RunRailProps) {
   const { t, f } = useI18n();
+  const said = useSaid();
   const ended = events.at(-1)?.kind === "verdict";
   return (
     <Panel title={t("rail")} flush aside={<LiveBadge connection={connection} ended={ended} />}>
@@ -33,7 +36,7 @@ export function RunRail({ events, connection, detail }: RunRailProps) {
                 anchor={`o${String(e.seq)}`}
                 icon={look.icon}
                 tone={look.tone}
-                sentence={e.sentence}
+                sentence={<span title={e.sentence}>{said(e.sentence, e.step)}</span>}
                 more={t("rail.more")}
                 less={t("rail.less")}
                 open={e.kind === "escalated"}
@@ -42,7 +45,7 @@ export function RunRail({ events, connection, detail }: RunRailProps) {
                     <time dateTime={e.at} title={f.dateTime(e.at)}>
                       {f.clock(e.at)}
                     </time>
-                    {e.step && <span>{e.step}</span>}
+                    {e.step && <Name of={e.step} />}
                     {usage && <span>{f.duration(usage.usage.durationMicros)}</span>}
                     {usage && usage.costMicros > 0 && <Cost micros={usage.costMicros} />}
                   </>
@@ -60,16 +63,13 @@ export function RunRail({ events, connection, detail }: RunRailProps) {
 function LiveBadge({ connection, ended }: { connection: Connection; ended: boolean }) {
   const { t } = useI18n();
   if (ended || connection === "ended") return <>{t("rail.complete")}</>;
-  if (connection === "lost") {
-    return (
-      <Badge tone="warn" icon="retry">
-        {t("rail.lost")}
-      </Badge>
-    );
-  }
+  if (connection === "connecting") return <>{t("rail.connecting")}</>;
+  const lost = connection === "lost";
   return (
-    <Badge tone="info" icon="play">
-      {t("rail.live")}
-    </Badge>
+    <span role="status">
+      <Badge tone={lost ? "warn" : "info"} icon={lost ? "retry" : "play"}>
+        {t(lost ? "rail.lost" : "rail.live")}
+      </Badge>
+    </span>
   );
 }

@@ -4,6 +4,7 @@ import { useI18n } from "../i18n/provider.tsx";
 import { ClassBadge } from "../policy/class-badge.tsx";
 import { StatusBadge } from "./badges.tsx";
 import css from "./run-row.module.css";
+import { useMissionTitle } from "../mission/queries.ts";
 
 /** What a person calls a run: its document, or its id where it has none. */
 export function runName(run: Pick<Summary, "subject" | "id">): string {
@@ -13,12 +14,13 @@ export function runName(run: Pick<Summary, "subject" | "id">): string {
 /** One run in a short list. */
 export function RunRow({ run, now, note }: { run: Summary; now: number; note?: string | undefined }) {
   const { f } = useI18n();
+  const missionTitle = useMissionTitle();
   return (
     <li className={css["row"]}>
       <div className={css["name"]}>
         <Link to={`/runs/${run.id}`}>{runName(run)}</Link>
         <span className={css["meta"]}>
-          {run.mission} · <time dateTime={run.updatedAt}>{f.ago(run.updatedAt, now)}</time>
+          {missionTitle(run.mission)} · <time dateTime={run.updatedAt}>{f.ago(run.updatedAt, now)}</time>
         </span>
         {note && <span className={css["note"]}>{note}</span>}
       </div>

@@ -11,6 +11,7 @@ import { Confidence } from "./confidence.tsx";
 import { Cost } from "./cost.tsx";
 import { runName } from "./run-row.tsx";
 import css from "./runs.module.css";
+import { useMissionTitle } from "../mission/queries.ts";
 
 /**
  * Runs in a table that keeps only the rows in view in the document, however
@@ -20,6 +21,7 @@ export function RunTable({ query }: { query: UseInfiniteQueryResult<InfiniteData
   const { t } = useI18n();
   const now = useNow();
   const wide = useWide();
+  const missionTitle = useMissionTitle();
   const list = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const rows = useMemo(() => query.data?.pages.flatMap((p) => p.runs) ?? [], [query.data]);
@@ -74,7 +76,7 @@ export function RunTable({ query }: { query: UseInfiniteQueryResult<InfiniteData
                 className={css["row"]}
                 style={{ height: item.size, transform: `translateY(${String(item.start - top)}px)` }}
               >
-                <Cells run={run} now={now} />
+                <Cells run={run} now={now} mission={missionTitle(run.mission)} />
               </div>
             )
           );
@@ -89,7 +91,7 @@ export function RunTable({ query }: { query: UseInfiniteQueryResult<InfiniteData
   );
 }
 
-function Cells({ run, now }: { run: Summary; now: number }) {
+function Cells({ run, now, mission }: { run: Summary; now: number; mission: string }) {
   const { t, f } = useI18n();
   return (
     <>
@@ -97,7 +99,7 @@ function Cells({ run, now }: { run: Summary; now: number }) {
         <Link to={`/runs/${run.id}`}>{runName(run)}</Link>
       </span>
       <span role="cell" data-column="mission">
-        {run.mission}
+        {mission}
       </span>
       <span role="cell" data-column="status">
         <StatusBadge run={run} />

@@ -2,6 +2,7 @@ import type { Field } from "../api/client.ts";
 import { useI18n } from "../i18n/provider.tsx";
 import type { Formatters } from "../i18n/translate.ts";
 import css from "./value.module.css";
+import { Name } from "../ui/name.tsx";
 
 /** A value as people of the reader's language write it; "" if absent. */
 export function valueText(type: Field["type"], value: unknown, f: Formatters): string {
@@ -41,7 +42,7 @@ export function Value({ type, value }: { type: Field["type"]; value: unknown }) 
           <tr>
             {columns.map((c) => (
               <th key={c} scope="col">
-                {c}
+                <Name of={c} />
               </th>
             ))}
           </tr>
