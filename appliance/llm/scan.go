@@ -110,19 +110,7 @@ func (s *scanner) number(v *raw) {
 
 func (s *scanner) list(v *raw, depth int) {
 	s.i++
-	for {
-		s.space()
-		switch {
-		case s.i == len(s.s):
-			return
-		case s.s[s.i] == ']':
-			s.i++
-			v.done = true
-			return
-		case s.s[s.i] == ',':
-			s.i++
-			continue
-		}
+	for s.more(v, ']') {
 		item := s.value(depth + 1)
 		v.items = append(v.items, item)
 		if !item.done {
@@ -133,21 +121,7 @@ func (s *scanner) list(v *raw, depth int) {
 
 func (s *scanner) object(v *raw, depth int) {
 	s.i++
-	for {
-		s.space()
-		switch {
-		case s.i == len(s.s):
-			return
-		case s.s[s.i] == '}':
-			s.i++
-			v.done = true
-			return
-		case s.s[s.i] == ',':
-			s.i++
-			continue
-		case s.s[s.i] != '"':
-			return
-		}
+	for s.more(v, '}') && s.s[s.i] == '"' {
 		name, ok := s.str()
 		s.space()
 		if !ok || s.i == len(s.s) || s.s[s.i] != ':' {
@@ -160,6 +134,24 @@ func (s *scanner) object(v *raw, depth int) {
 			return
 		}
 	}
+}
+
+// more passes over commas and stops where the next item begins; false if the
+// list or object v ends here, which makes it done, or the text does.
+func (s *scanner) more(v *raw, closing byte) bool {
+	for s.space(); s.i < len(s.s); s.space() {
+		switch s.s[s.i] {
+		case closing:
+			s.i++
+			v.done = true
+			return false
+		case ',':
+			s.i++
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // str reads a string; false if it has no end.
