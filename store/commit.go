@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -177,12 +178,34 @@ func (db *DB) try(group []*write) (again []*write, err error) {
 	if !dirty {
 		return nil, nil
 	}
+	id := b.ID()
 	if err := db.commit(b); err != nil {
+		if full(err) && db.isBefore(id) {
+			return nil, fmt.Errorf("nothing was written: %w", err)
+		}
 		return nil, db.setPoison(err)
 	}
 	db.appends.Add(uint64(len(group)))
 	db.groups.Add(1)
 	return nil, nil
+}
+
+// full reports whether a commit failed for want of room.
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// isBefore reports whether the database still stands where it stood before the
+// transaction with the given id. A commit writes its pages into free space and
+// makes them count by writing the meta page last: a disk that was full before that
+// has done no harm, every page that counts is as durable as it was, and the
+// same change can be tried again when there is room. Where the meta page was
+// reached, memory and file may differ, which only opening anew can settle.
+func (db *DB) isBefore(id int) bool {
+	b, err := db.bolt.Begin(false)
+	if err != nil {
+		return false
+	}
+	defer rollback(b)
+	return b.ID() == id-1
 }
 
 // rollback gives the transaction up. After a panic bbolt may not be able to.

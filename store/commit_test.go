@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -174,6 +176,55 @@ func TestAfterAFailedCommitEveryWriteIsRefusedAndReopeningShowsWhatWasDurable(t 
 	appendTo(t, db, first.Classified("internal"))
 	if c, err := db.Counts(ctx); err != nil || c.Runs != 1 {
 		t.Errorf("%d runs, %v; want 1", c.Runs, err)
+	}
+}
+
+// TestAFullDiskIsNoReasonToRestart: where the disk was full before a commit
+// counted, work goes on as soon as there is room; where it may count, the store
+// refuses to guess.
+func TestAFullDiskIsNoReasonToRestart(t *testing.T) {
+	noRoom := &os.PathError{Op: "write", Path: "skerry.db", Err: syscall.ENOSPC}
+	for _, row := range []struct {
+		name    string
+		commit  func(*bolt.Tx) error
+		poisons bool
+	}{
+		{"before any page is written", func(b *bolt.Tx) error { b.Rollback(); return noRoom }, false},
+		{"after the commit counts", func(b *bolt.Tx) error { b.Commit(); return noRoom }, true},
+		{"another fault", func(b *bolt.Tx) error { b.Rollback(); return syscall.EIO }, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			db := openStore(t, dir, Options{})
+			first := storetest.New(1, storetest.Epoch, "invoice", "")
+			appendTo(t, db, first)
+			works := db.commit
+			db.commit = row.commit
+			err := tryAppend(db, storetest.New(2, storetest.Epoch, "invoice", ""))
+			if err == nil || errors.Is(err, ErrPoisoned) != row.poisons {
+				t.Fatalf("got %v, poisoned should be %v", err, row.poisons)
+			}
+			db.commit = works
+			err = tryAppend(db, storetest.New(3, storetest.Epoch, "invoice", ""))
+			if errors.Is(err, ErrPoisoned) != row.poisons || !row.poisons && err != nil {
+				t.Fatalf("with room again: got %v, poisoned should be %v", err, row.poisons)
+			}
+			if row.poisons {
+				return
+			}
+			for n := range uint64(50) {
+				appendTo(t, db, storetest.New(10+n, storetest.Epoch, "invoice", ""))
+			}
+			report, err := db.Check(ctx, CheckOptions{})
+			if err != nil || report.Runs != 52 {
+				t.Errorf("%d runs, %v; want 52", report.Runs, err)
+			}
+			for _, f := range report.Findings {
+				if !strings.Contains(f.Where, "blob") && !strings.Contains(f.Where, "document") {
+					t.Errorf("%+v", f)
+				}
+			}
+		})
 	}
 }
 
