@@ -69,6 +69,7 @@ type API struct {
 	logins  limiter
 	seen    lastUse
 	streams streams
+	large   chan struct{} // one per large JSON body in memory
 
 	closing context.Context // ends when Close is called
 	close   context.CancelFunc
@@ -99,6 +100,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c, guards: map[string]guard{}, origin: http.NewCrossOriginProtection()}
 	a.closing, a.close = context.WithCancel(context.Background())
+	a.large = make(chan struct{}, maxLargeBodies)
 	a.logins.now, a.streams.max = c.Now, c.MaxStreams
 	a.origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, &Error{Status: http.StatusForbidden, Code: "cross-origin",

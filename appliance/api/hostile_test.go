@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -148,5 +150,52 @@ func TestNamesWithControlCharacters(t *testing.T) {
 		} else if run.Subject != row.want {
 			t.Errorf("%q: the run is about %q, want %q", row.name, run.Subject, row.want)
 		}
+	}
+}
+
+// crowd counts how many documents are taken in at once.
+type crowd struct {
+	api.Blobs
+	mu        sync.Mutex
+	now, most int
+}
+
+func (c *crowd) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
+	c.mu.Lock()
+	c.now++
+	c.most = max(c.most, c.now)
+	c.mu.Unlock()
+	runtime.Gosched()
+	digest, size, err := c.Blobs.Put(ctx, r, limit)
+	c.mu.Lock()
+	c.now--
+	c.mu.Unlock()
+	return digest, size, err
+}
+
+// TestLargeJSONWaits: documents in JSON, which are held in memory whole, come
+// in a few at a time, however many are sent; none is refused.
+func TestLargeJSONWaits(t *testing.T) {
+	var blobs *crowd
+	s := newSite(t, func(c *api.Config) {
+		blobs = &crowd{Blobs: c.Blobs}
+		c.Blobs, c.MaxUploadBytes = blobs, 4<<20
+	})
+	body := `{"input":{"document":{"value":"` + strings.Repeat("Invoice ", 256<<10) + `"}}}`
+	var all sync.WaitGroup
+	codes := make([]int, 16)
+	for i := range codes {
+		all.Go(func() {
+			codes[i] = s.do(ask{as: ada, method: "POST", path: "/api/v1/missions/invoice/runs", body: body}).Code
+		})
+	}
+	all.Wait()
+	for _, code := range codes {
+		if code != http.StatusAccepted {
+			t.Errorf("a start got %d, want 202", code)
+		}
+	}
+	if blobs.most > 2 {
+		t.Errorf("%d large bodies were in memory at once, want 2 at most", blobs.most)
 	}
 }

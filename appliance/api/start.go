@@ -149,7 +149,7 @@ func (a *API) readStart(ctx context.Context, req *http.Request, info *MissionInf
 	case err == nil && kind == "multipart/form-data":
 		err = in.form(multipart.NewReader(req.Body, params["boundary"]))
 	case err == nil && kind == "application/json":
-		err = in.json(req.Body)
+		err = in.json(req.Body, req.ContentLength)
 	default:
 		return &Error{Status: http.StatusUnsupportedMediaType, Detail: "Send the input as multipart/form-data or as application/json."}
 	}
@@ -333,7 +333,20 @@ func (c *capped) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (in *inputs) json(r io.Reader) error {
+// maxLargeBodies bounds how many documents in JSON are in memory at once, each
+// several times over: as a body, in base64 and as itself. Forms need no such
+// bound, for their documents go to the blob store as they arrive.
+const maxLargeBodies = 2
+
+func (in *inputs) json(r io.Reader, size int64) error {
+	if size < 0 || size > overheadBytes {
+		select {
+		case in.a.large <- struct{}{}:
+			defer func() { <-in.a.large }()
+		case <-in.ctx.Done():
+			return in.ctx.Err()
+		}
+	}
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return in.bodyFault(err)
