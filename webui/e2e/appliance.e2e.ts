@@ -225,6 +225,58 @@ test("runs: filters keep what they say, by address too", async () => {
   await leave(seat);
 });
 
+test("author: a mission is edited, told what is wrong by line, saved and published", async () => {
+  const seat = await signIn();
+  const { page } = seat;
+  await page.goto("/missions/invoice");
+  await page.getByRole("link", { name: "Edit" }).click();
+  const file = page.getByRole("textbox", { name: "Mission file (YAML)" });
+  await page.getByText("No problems: it can be published like this.").waitFor();
+  const before = await file.inputValue();
+  const line = before.split("\n").findIndex((l) => l.includes("invoice.total_amount > 0")) + 1;
+  expect(line).toBeGreaterThan(0);
+  await file.fill(before.replace("invoice.total_amount > 0", "invoice.total_amonut > 0"));
+  const problem = page.getByRole("button", { name: new RegExp(`^line ${String(line)}, column`) });
+  await problem.waitFor();
+  expect(await page.getByRole("button", { name: "Publish" }).isDisabled()).toBe(true);
+  await problem.click();
+  const chosen = await file.evaluate((e: HTMLTextAreaElement) => e.value.slice(e.selectionStart, e.selectionEnd));
+  expect(chosen, "the line is selected").toContain("total_amonut");
+  await picture(page, "real-editor");
+  await accessible(page);
+
+  // Leaving asks first; staying keeps what was written.
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await confirm(page, /^Keep editing$/);
+  await file.fill(`${before}# edited in the browser\n`);
+  await page.getByText("No problems: it can be published like this.").waitFor();
+  await page.getByRole("button", { name: "Save draft" }).click();
+  await page.getByText("Draft saved").waitFor();
+  await page.getByRole("button", { name: "Publish" }).click();
+  await accessible(page);
+  await confirm(page, /^Publish$/);
+  await page.getByText("Version 2", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await page.getByText("# edited in the browser").waitFor();
+  await leave(seat);
+});
+
+test("the start form says what is missing", async () => {
+  const seat = await signIn({ size: "narrow" });
+  const { page } = seat;
+  await page.goto("/missions/invoice");
+  await page.getByRole("button", { name: "Start 1 run" }).click();
+  await page.getByText("Choose a file first.").waitFor();
+  await accessible(page);
+  await page.goto("/missions/invoice?with=samples");
+  await page.getByRole("checkbox").first().waitFor();
+  await page.getByRole("button", { name: "Start 1 run" }).click();
+  await page.getByText("Choose a sample first.").waitFor();
+  await accessible(page);
+  await fits(page);
+  await leave(seat);
+});
+
 test("keyboard only, in German: start a sample, watch it, decide", async () => {
   const seat = await signIn({ locale: "de-DE" });
   const { page } = seat;
@@ -281,6 +333,7 @@ test.each([
   "/",
   "/missions",
   "/missions/invoice",
+  "/missions/invoice?edit",
   "/runs",
   "/decisions",
   "/decisions?show=settled",

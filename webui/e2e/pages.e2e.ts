@@ -57,6 +57,20 @@ describe.each<[Size, Scheme]>([
   });
 });
 
+test("a file that is too large is named, and nothing is sent", async () => {
+  const seat = await sit(browser, origin);
+  await seat.page.goto("/missions/invoice");
+  await seat.page.locator("input[type=file]").setInputFiles([
+    { name: "fine.txt", mimeType: "text/plain", buffer: Buffer.from("fine") },
+    { name: "huge.txt", mimeType: "text/plain", buffer: Buffer.alloc(20_000_001, 97) },
+  ]);
+  await seat.page.getByRole("button", { name: "Start 2 runs" }).click();
+  await seat.page.getByText("huge.txt is larger than 20 MB").waitFor();
+  expect(fake.received).toEqual([]);
+  await accessible(seat.page);
+  await leave(seat);
+});
+
 test("the sign-in page is accessible and says how to get a link", async () => {
   fake.signedIn = false;
   const seat = await sit(browser, origin, { size: "narrow" });

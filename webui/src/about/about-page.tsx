@@ -7,7 +7,7 @@ import { Panel } from "../ui/panel.tsx";
 import { useVersion } from "./queries.ts";
 
 export default function AboutPage() {
-  const { t, f, text } = useI18n();
+  const { t, word, f, text } = useI18n();
   const session = useSession();
   const version = useVersion();
   return (
@@ -31,7 +31,7 @@ export default function AboutPage() {
         <Facts
           rows={[
             [t("about.who"), session.who.name],
-            [t("about.roles"), session.who.roles.join(", ")],
+            [t("about.roles"), session.who.roles.map((r) => word("role", r)).join(", ")],
             [t("about.ends"), session.ends && f.dateTime(session.ends)],
             [t("about.classes"), session.classes.map((c) => text(c.title) || c.name).join(" < ")],
           ]}

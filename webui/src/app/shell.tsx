@@ -127,7 +127,7 @@ export function SchemeSwitch() {
 }
 
 function AccountMenu() {
-  const { t } = useI18n();
+  const { t, word } = useI18n();
   const session = useSession();
   const signOut = useSignOut();
   return (
@@ -140,7 +140,7 @@ function AccountMenu() {
       <Menu.Dropdown>
         <div className={css["who"]}>
           <strong>{session.who.name}</strong>
-          <span>{session.who.roles.join(", ")}</span>
+          <span>{session.who.roles.map((r) => word("role", r)).join(", ")}</span>
         </div>
         <Menu.Divider />
         <Menu.Item component={Link} to="/about" leftSection={<Icon name="info" />}>

@@ -19,8 +19,14 @@ describe("a sentence of the appliance", () => {
   const classes = { internal: "Intern", restricted: "Vertraulich" };
 
   test("loses its field names and gets its amounts grouped", () => {
-    expect(en("invoice.total_amount > 10000 (it is 33378.23)")).toBe("total amount > 10,000 (it is 33,378.23)");
-    expect(de("invoice.total_amount > 10000 (it is 33378.23)")).toBe("total amount > 10.000 (hier 33.378,23)");
+    expect(en("invoice.total_amount > 10000 (it is 33378.23)")).toBe("Total amount > 10,000 (it is 33,378.23)");
+    expect(de("invoice.total_amount > 10000 (it is 33378.23)")).toBe("Total amount > 10.000 (hier 33.378,23)");
+  });
+  test("says in German why something was asked", () => {
+    expect(de("payment_terms has confidence 0.40; 0.50 is asked for (not found in the document)")).toBe(
+      "Payment terms hat Konfidenz 0,40; verlangt ist 0,50 (im Dokument nicht gefunden)",
+    );
+    expect(de("unusual terms: the text names Vorkasse")).toBe("ungewöhnliche Bedingungen: der Text nennt Vorkasse");
   });
   test("begins with its step as a word", () => {
     expect(

@@ -25,6 +25,20 @@ function words(name: string): string {
     .join(" ");
 }
 
+// Why something had to be asked is kept with the decision in one language,
+// because the digest covers it. These are its set phrases.
+const phrases: [RegExp, string][] = [
+  [/\(it is /g, "(hier "],
+  [/([\w ]+?) has confidence (\S+); (\S+) is asked for/g, "$1 hat Konfidenz $2; verlangt ist $3"],
+  [/\(not found in the document\)/g, "(im Dokument nicht gefunden)"],
+  [/unusual terms: the text names /g, "ungewöhnliche Bedingungen: der Text nennt "],
+  [/: the text names /g, ": der Text nennt "],
+];
+
+function german(s: string): string {
+  return phrases.reduce((text, [en, de]) => text.replaceAll(en, de), s);
+}
+
 /**
  * A sentence of the appliance with field names in words, and with amounts and
  * times as people of the reader's language write them. step is what the
@@ -40,11 +54,11 @@ export function plainly(
   const begins = step !== "" && sentence.startsWith(step);
   const rest = (begins ? sentence.slice(step.length) : sentence)
     .replaceAll(/\b\d{4}-\d\d-\d\d \d\d:\d\d UTC\b/g, (s) => f.dateTime(s.replace(" ", "T").replace(" UTC", "Z")))
-    .replaceAll(/(?<![\w./-])(?:[a-z]\w*\.)*([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?![\w/-]|\.\w)/g, (_, name: string) =>
-      words(name),
+    .replaceAll(
+      /(?<![\w./-])(?:[a-z]\w*\.)*([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?![\w/-]|\.\w)/g,
+      (_, name: string, at: number) => (at === 0 && !begins ? humanise(name) : words(name)),
     )
     .replaceAll(/(?<![\w.,:/-])\d+(?:\.\d+)?(?![\w:/-]|[.,]\d)/g, (s) => f.decimal(s))
     .replaceAll(/(?<=\b(?:class|Klasse|is|ist|from|to|von|auf|as|als) )[a-z][a-z0-9-]*/g, (s) => classes[s] ?? s);
-  const told = lang === "de" ? rest.replaceAll("(it is ", "(hier ") : rest;
-  return (begins ? humanise(step) : "") + told;
+  return (begins ? humanise(step) : "") + (lang === "de" ? german(rest) : rest);
 }

@@ -10,7 +10,9 @@ import { Page } from "../ui/page.tsx";
 import { Panel } from "../ui/panel.tsx";
 import css from "./missions.module.css";
 import { Outline } from "./outline.tsx";
+import { Editor } from "./editor.tsx";
 import { useMission, useSource } from "./queries.ts";
+import { useSession } from "../session/session.tsx";
 import { StartForm } from "./start-form.tsx";
 
 export default function MissionPage() {
@@ -19,6 +21,7 @@ export default function MissionPage() {
   const [search] = useSearchParams();
   const mission = useMission(name);
   const entry = mission.data?.entry;
+  const edited = search.has("edit");
   return (
     <Page
       title={text(entry?.title) || name}
@@ -29,42 +32,46 @@ export default function MissionPage() {
       }
     >
       <Loaded query={mission} lines={8}>
-        {({ entry, mission }) => (
-          <div className={css["columns"]}>
-            <div className={css["column"]}>
-              <Panel title={t("start.title")}>
-                {entry.version > 0 ? (
-                  <StartForm entry={entry} samplesFirst={search.get("with") === "samples"} />
-                ) : (
-                  <Message tone="warn" title={t("mission.notPublished")}>
-                    {t("mission.notPublished.do")}
-                  </Message>
-                )}
-              </Panel>
-              <Source name={name} />
+        {({ entry, mission }) =>
+          edited ? (
+            <Editor key={name} entry={entry} />
+          ) : (
+            <div className={css["columns"]}>
+              <div className={css["column"]}>
+                <Panel title={t("start.title")}>
+                  {entry.version > 0 ? (
+                    <StartForm entry={entry} samplesFirst={search.get("with") === "samples"} />
+                  ) : (
+                    <Message tone="warn" title={t("mission.notPublished")}>
+                      {t("mission.notPublished.do")}
+                    </Message>
+                  )}
+                </Panel>
+                <Source name={name} />
+              </div>
+              <div className={css["column"]}>
+                <Panel title={t("mission.class")}>
+                  <p>
+                    {t("mission.class.start")} <ClassBadge name={mission.class.start} />
+                  </p>
+                  {mission.class.rules.length > 0 && (
+                    <ul className={css["rules"]}>
+                      {mission.class.rules.map((r, i) => (
+                        <li key={i}>
+                          {t("mission.class.raise")} <ClassBadge name={r.raise} /> <span>{text(r.because)}</span>
+                          <code className={css["when"]}>{r.when}</code>
+                        </li>
+                      ))}
+                    </ul>
+                  )}
+                </Panel>
+                <Panel title={t("mission.steps")}>
+                  <Outline steps={mission.steps} />
+                </Panel>
+              </div>
             </div>
-            <div className={css["column"]}>
-              <Panel title={t("mission.class")}>
-                <p>
-                  {t("mission.class.start")} <ClassBadge name={mission.class.start} />
-                </p>
-                {mission.class.rules.length > 0 && (
-                  <ul className={css["rules"]}>
-                    {mission.class.rules.map((r, i) => (
-                      <li key={i}>
-                        {t("mission.class.raise")} <ClassBadge name={r.raise} /> <span>{text(r.because)}</span>
-                        <code className={css["when"]}>{r.when}</code>
-                      </li>
-                    ))}
-                  </ul>
-                )}
-              </Panel>
-              <Panel title={t("mission.steps")}>
-                <Outline steps={mission.steps} />
-              </Panel>
-            </div>
-          </div>
-        )}
+          )
+        }
       </Loaded>
     </Page>
   );
@@ -74,14 +81,23 @@ function Source({ name }: { name: string }) {
   const { t } = useI18n();
   const [shown, setShown] = useState(false);
   const source = useSource(name, shown);
+  const { roles } = useSession().who;
+  const writes = roles.includes("author") || roles.includes("admin");
   return (
     <Panel
       title={t("mission.source")}
       flush={shown}
       actions={
-        <Button size="compact-sm" variant="subtle" aria-expanded={shown} onClick={() => setShown(!shown)}>
-          {t(shown ? "hide" : "show")}
-        </Button>
+        <>
+          {writes && (
+            <Button component={Link} to="?edit" size="compact-sm" variant="subtle">
+              {t("mission.edit")}
+            </Button>
+          )}
+          <Button size="compact-sm" variant="subtle" aria-expanded={shown} onClick={() => setShown(!shown)}>
+            {t(shown ? "hide" : "show")}
+          </Button>
+        </>
       }
     >
       {shown ? (

@@ -106,7 +106,7 @@ function StepWords({ step: s }: { step: Step }): ReactNode {
       <>
         <p>{t("step.decide.ask", { queue: humanise(s.decide.queue), ask: text(s.decide.ask) })}</p>
         <p className={css["when"]}>
-          {t("step.when")} <code>{s.decide.when}</code>
+          {t("step.decide.when")} <code>{s.decide.when}</code>
         </p>
       </>
     );

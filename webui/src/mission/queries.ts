@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, startWithForm, type StartInput, type Summary, unwrap } from "../api/client.ts";
 import { humanise } from "../i18n/plain.ts";
 import { useI18n } from "../i18n/provider.tsx";
@@ -21,13 +21,72 @@ export function useMission(name: string) {
   });
 }
 
+const readSource = (name: string, draft: boolean, signal: AbortSignal) =>
+  unwrap(
+    api.GET("/api/v1/missions/{name}/source", {
+      params: { path: { name }, query: { draft } },
+      parseAs: "text",
+      signal,
+    }),
+  );
+
+/** The file that the author wrote, as it is published. */
 export function useSource(name: string, enabled: boolean) {
   return useQuery({
     queryKey: ["mission", name, "source"],
-    queryFn: ({ signal }) =>
-      unwrap(api.GET("/api/v1/missions/{name}/source", { params: { path: { name } }, parseAs: "text", signal })),
+    queryFn: ({ signal }) => readSource(name, false, signal),
     enabled,
   });
+}
+
+/** The file to begin editing with: asked for anew every time, and then left alone. */
+export function useEdited(name: string, draft: boolean) {
+  return useQuery({
+    queryKey: ["edited", name, draft],
+    queryFn: ({ signal }) => readSource(name, draft, signal),
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+}
+
+const yaml = { headers: { "Content-Type": "application/yaml" }, bodySerializer: (body: string) => body };
+
+/** What is wrong with a mission file, by line. */
+export function useProblems(source: string) {
+  return useQuery({
+    queryKey: ["missions", "validate", source],
+    queryFn: ({ signal }) => unwrap(api.POST("/api/v1/missions/validate", { body: source, ...yaml, signal })),
+    staleTime: Infinity,
+    gcTime: 60_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useSaveDraft(name: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (source: string) =>
+      unwrap(api.PUT("/api/v1/missions/{name}/draft", { params: { path: { name } }, body: source, ...yaml })),
+    onSuccess: () => renew(queries, name),
+  });
+}
+
+/** Publishes the draft with that digest and no other. */
+export function usePublish(name: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (digest: string) =>
+      unwrap(api.POST("/api/v1/missions/{name}/publish", { params: { path: { name }, query: { digest } } })),
+    onSuccess: () => renew(queries, name),
+  });
+}
+
+function renew(queries: QueryClient, name: string) {
+  return Promise.all(
+    [["missions"], ["mission", name]].map((queryKey) =>
+      queries.invalidateQueries({ queryKey, predicate: (q) => q.queryKey[1] !== "validate" }),
+    ),
+  );
 }
 
 export function useSamples(name: string, enabled: boolean) {

@@ -26,7 +26,11 @@ export function SamplePicker({ mission, chosen, error, onChange }: SamplePickerP
         const stories = [...new Set(samples.map((s) => s.story))];
         return (
           <div role="group" aria-label={t("start.samples.label")}>
-            {error && <p role="alert">{error}</p>}
+            {error && (
+              <p role="alert" className={css["error"]}>
+                {error}
+              </p>
+            )}
             {stories.map((story, i) => {
               const of = samples.filter((s) => s.story === story);
               return (

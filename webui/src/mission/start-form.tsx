@@ -50,7 +50,10 @@ export function StartForm({ entry, samplesFirst }: { entry: MissionEntry; sample
       },
     );
   };
-  const problem = (name: string) => (problems[name] ? t(problems[name], { max: f.bytes(maxUploadBytes) }) : undefined);
+  const problem = (name: string) => {
+    const big = form.files[name]?.find((file) => file.size > maxUploadBytes)?.name ?? "";
+    return problems[name] ? t(problems[name], { max: f.bytes(maxUploadBytes), name: big }) : undefined;
+  };
 
   return (
     <form className={css["form"]} onSubmit={submit} noValidate>

@@ -82,7 +82,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
           ],
           [t("model.tasks"), capabilities.join(", ")],
           [t("model.context"), t("model.tokens", { count: m.contextTokens })],
-          [t("model.price"), price.join(" · ") || t("cost.none")],
+          [t("model.price"), price.join(" · ")],
           [
             t("model.calls"),
             m.latencyMicros
