@@ -31,6 +31,11 @@ const phrases: [RegExp, string][] = [
   [/\(it is /g, "(hier "],
   [/([\w ]+?) has confidence (\S+); (\S+) is asked for/g, "$1 hat Konfidenz $2; verlangt ist $3"],
   [/\(not found in the document\)/g, "(im Dokument nicht gefunden)"],
+  [/no model can take this step now/g, "kein Modell kann diesen Schritt jetzt übernehmen"],
+  [/it cannot be called now: it was stopped/g, "nicht erreichbar, weil angehalten"],
+  [/it cannot be called now/g, "nicht erreichbar"],
+  [/it is not in the pool /g, "nicht im Pool "],
+  [/an administrator stopped it/g, "von der Administration angehalten"],
   [/unusual terms: the text names /g, "ungewöhnliche Bedingungen: der Text nennt "],
   [/: the text names /g, ": der Text nennt "],
 ];

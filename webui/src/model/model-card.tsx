@@ -5,6 +5,7 @@ import { ProblemPanel } from "../app/problem-panel.tsx";
 import type { ModelEntry } from "../api/client.ts";
 import { useI18n } from "../i18n/provider.tsx";
 import { ClassBadge } from "../policy/class-badge.tsx";
+import { useSaid } from "../policy/said.ts";
 import { useCounts } from "../run/queries.ts";
 import { useSession } from "../session/session.tsx";
 import { Badge, type Tone } from "../ui/badge.tsx";
@@ -28,6 +29,7 @@ const boundaries: Record<ModelEntry["boundary"], { tone: Tone; icon: IconName }>
 
 /** One model: what it is, what it may see, whether it answers, and its switch. */
 export function ModelCard({ model: m }: { model: ModelEntry }) {
+  const said = useSaid();
   const { t, text, f } = useI18n();
   const { currency } = useSession();
   const [asked, setAsked] = useState(false);
@@ -69,7 +71,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
           {m.starter && <Badge>{t("model.starter")}</Badge>}
         </div>
       </div>
-      {m.why && <p className={css["why"]}>{m.why}</p>}
+      {m.why && <p className={css["why"]}>{said(m.why)}</p>}
       {!m.enabled && <p className={css["why"]}>{t("model.notEnabled")}</p>}
       {m.note && <p className={css["note"]}>{m.note}</p>}
       <Facts

@@ -71,14 +71,17 @@ export function RailDetails({ event: e, detail }: { event: RailEvent; detail: Ru
       <ul className={css["plainList"]}>
         {e.classified.evidence.map((v) => (
           <li key={v.rule}>
-            <Icon name={v.held ? "alert" : "check"} size={13} /> {text(v.because)}{" "}
-            {v.held ? <ClassBadge name={v.raise} /> : <span className={css["dim"]}>{t("detail.rule.no")}</span>}
-            {v.problem && <p>{v.problem}</p>}
-            {v.mentions?.map((m) => (
-              <p key={m.span.start} className={css["dim"]}>
-                {t("detail.mention", { name: m.name, key: m.key })}
-              </p>
-            ))}
+            <Icon name={v.held ? "alert" : "check"} size={13} />
+            <span className={css["ruleWords"]}>
+              {text(v.because)}{" "}
+              {v.held ? <ClassBadge name={v.raise} /> : <span className={css["dim"]}>{t("detail.rule.no")}</span>}
+              {v.problem && <span className={css["dim"]}> – {v.problem}</span>}
+              {v.mentions?.map((m) => (
+                <span key={m.span.start} className={css["mention"]}>
+                  {t("detail.mention", { name: m.name, key: m.key })}
+                </span>
+              ))}
+            </span>
           </li>
         ))}
       </ul>

@@ -96,9 +96,11 @@ function Cells({ run, now, mission }: { run: Summary; now: number; mission: stri
   return (
     <>
       <span role="cell" data-column="subject">
-        <Link to={`/runs/${run.id}`}>{runName(run)}</Link>
+        <Link to={`/runs/${run.id}`} title={runName(run)}>
+          {runName(run)}
+        </Link>
       </span>
-      <span role="cell" data-column="mission">
+      <span role="cell" data-column="mission" title={mission}>
         {mission}
       </span>
       <span role="cell" data-column="status">
