@@ -1,7 +1,7 @@
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname, join } from "node:path";
+import { extname, join, relative } from "node:path";
 import type { DecisionDetail, ModelEntry, RailEvent, RunDetail, Summary } from "../src/api/client.ts";
 import {
   document,
@@ -53,6 +53,7 @@ export class Fake {
   /** Paths that answer with a problem. */
   failing = new Map<string, { status: number; title: string; detail: string }>();
   private readonly streams = new Map<string, Set<ServerResponse>>();
+  private readonly pages = built();
   private readonly server = createServer((req, res) => void this.answer(req, res));
 
   add(f: Fixture) {
@@ -247,14 +248,26 @@ export class Fake {
   }
 
   private page(path: string, res: ServerResponse) {
-    const asked = join(pages, path);
-    const file = existsSync(asked) && statSync(asked).isFile() ? asked : join(pages, "index.html");
+    const name = this.pages.has(path) ? path : "/index.html";
     res.writeHead(200, {
-      "Content-Type": types[extname(file)] ?? "application/octet-stream",
+      "Content-Type": types[extname(name)] ?? "application/octet-stream",
       "Content-Security-Policy": csp,
     });
-    createReadStream(file).pipe(res);
+    res.end(this.pages.get(name));
   }
+}
+
+/** The built pages by path, read once: a build that goes on meanwhile does not take them away. */
+function built(): Map<string, Buffer> {
+  const files = readdirSync(pages, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());
+  const read = new Map(
+    files.map((f) => {
+      const file = join(f.parentPath, f.name);
+      return [`/${relative(pages, file)}`, readFileSync(file)];
+    }),
+  );
+  if (!read.has("/index.html")) throw new Error(`there are no pages in ${pages}: run "npm run build" first`);
+  return read;
 }
 
 function send(res: ServerResponse, event: string, data: unknown, id?: number) {
