@@ -72,7 +72,7 @@ func (a *API) describeModel(ctx context.Context, m *ModelStatus) ModelEntry {
 	rule, named := p.Models[m.ID]
 	e := ModelEntry{Model: m.Model, LockDigest: m.Lock.Digest(), State: m.State, Why: m.Why, Enabled: named && !rule.Disabled,
 		LatencyMicros: m.LatencyMicros, Calls: m.Calls, MayOperate: p.Can(callerOf(ctx).who, policy.OperateModels, policy.Object{}).Allowed}
-	e.Price = p.Price(m.Model) // what a call costs here, whatever the catalogue says
+	e.Price = p.Price(m.Model)    // what a call costs here, whatever the catalogue says
 	for _, c := range p.Classes { // lowest first, so the last that is cleared is the highest
 		if ok, _ := p.Cleared(m.ID, m.Boundary, c.Name); ok {
 			e.Clearance = c.Name
