@@ -55,7 +55,7 @@ type TLS struct {
 // Runner bounds the local inference runner.
 type Runner struct {
 	Threads     int   `yaml:"threads"`     // per model
-	Parallel    int   `yaml:"parallel"`    // sequences at once per model
+	Parallel    int   `yaml:"parallel"`    // calls handed to one model at once; it may work on them in turn
 	MemoryBytes int64 `yaml:"memoryBytes"` // address space of one runner; 0 = no limit
 }
 
