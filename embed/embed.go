@@ -12,7 +12,7 @@ import (
 //go:embed all:build
 var build embed.FS
 
-//go:embed starter
+//go:embed starter/*.json starter/*.gguf
 var starter embed.FS
 
 //go:embed mission/*.yaml
