@@ -14,8 +14,9 @@ type Adapted struct {
 	Requests []Request
 	Notes    []string // what was changed to suit the model, in words
 
-	prompt Prompt
-	asks   [][]asked // by request: the fields that it asks for
+	prompt      Prompt
+	asks        [][]asked // by request: the fields that it asks for
+	calibration *Calibration
 }
 
 // asked is a field and the name under which a model is asked for it.
@@ -33,7 +34,7 @@ type asked struct {
 // alone is estimated to fill the model's context: nothing is ever cut to fit.
 // The provider counts exactly and has the last word.
 func Adapt(p Prompt, m Model, prof Profile) (Adapted, error) {
-	a := Adapted{prompt: p}
+	a := Adapted{prompt: p, calibration: m.Calibration}
 	t := prof.Tasks[p.Kind]
 	if t == nil {
 		return Adapted{}, invalid("the profile %s has no words for %s; choose a model whose profile has", prof.Name, p.Kind)

@@ -92,16 +92,18 @@ type Model struct {
 	Price         Price        `json:"price"`
 	Starter       bool         `json:"starter,omitempty"` // a starter model of Skerry, with the limits that its card states
 	Note          string       `json:"note,omitempty"`    // what a person choosing it should know
+	Calibration   *Calibration `json:"calibration,omitempty"` // of its confidences; nil = they are taken as they come
 	Lock          Lock         `json:"lock"`
 }
 
 // Lock pins everything that decides what a model answers. Two calls with equal
 // locks, requests and seeds are meant to give equal answers.
 type Lock struct {
-	Weights  string   `json:"weights"`  // SHA-256 of the weights file in hex, or the provider's version id
-	Profile  string   `json:"profile"`  // SHA-256 of the prompt profile in hex
-	Engine   string   `json:"engine"`   // build of the engine or adapter
-	Sampling Sampling `json:"sampling"` // how tokens are chosen
+	Weights     string   `json:"weights"`               // SHA-256 of the weights file in hex, or the provider's version id
+	Profile     string   `json:"profile"`               // SHA-256 of the prompt profile in hex
+	Calibration string   `json:"calibration,omitempty"` // SHA-256 of the calibration in hex; absent = none
+	Engine      string   `json:"engine"`                // build of the engine or adapter
+	Sampling    Sampling `json:"sampling"`              // how tokens are chosen
 }
 
 // Digest returns the first 16 hex digits of the SHA-256 of the lock's JSON,

@@ -15,7 +15,8 @@ import (
 //
 // The confidence of a value is the probability of the least probable token that
 // overlaps its JSON, quotation marks included: they hold the choice between a
-// value and null. Of a generated text it is the geometric mean of the token
+// value and null. Where the model has a [Calibration], its curve is applied to
+// that, before any check. Of a generated text it is the geometric mean of the token
 // probabilities, that is, one over the perplexity: it says how natural the text
 // is to the model, not how true. Without token probabilities, or where they do
 // not belong to the text, confidence is unknown.
@@ -41,6 +42,7 @@ func (a Adapted) Read(responses []Response) Answer {
 		if i < len(responses) {
 			out = newOutput(a.Requests[i].Prefill, responses[i])
 		}
+		out.curve = a.calibration.of(a.prompt.Kind)
 		switch a.prompt.Kind {
 		case TaskExtract:
 			for name, v := range a.readFields(a.asks[i], out, doc) {
@@ -62,6 +64,7 @@ type output struct {
 	given  bool // there was a response
 	starts []int
 	tokens []Token // token i begins at byte starts[i] of text; nil = no probabilities
+	curve  Curve   // calibrates
 }
 
 func newOutput(prefill string, r Response) output {
@@ -91,7 +94,7 @@ func newOutput(prefill string, r Response) output {
 }
 
 // confidence returns the probability of the least probable token that overlaps
-// bytes start to end of the text.
+// bytes start to end of the text, calibrated.
 func (o output) confidence(start, end int) (Confidence, ConfidenceSource) {
 	least, found := 0.0, false
 	first := sort.SearchInts(o.starts, start+1) - 1
@@ -108,7 +111,7 @@ func (o output) confidence(start, end int) (Confidence, ConfidenceSource) {
 	if !found {
 		return Unknown(), FromNothing
 	}
-	return Confidence(math.Exp(least)), FromTokens
+	return o.curve.at(Confidence(math.Exp(least))), FromTokens
 }
 
 // readFields reads the fields that one request asked for.
@@ -123,7 +126,7 @@ func (a Adapted) readFields(fields []asked, o output, doc *source) map[string]Va
 		case !v.done:
 			values[f.field.Name] = f.field.cut(v, o, doc)
 		default:
-			value := f.field.read(v, o, doc)
+			value := a.readField(f.field, v, o, doc)
 			if n > 1 && value.Problem == "" {
 				value.Problem, value.Confidence, value.Source = "the model answered this twice, differently", 0, FromValidator
 			}
@@ -131,6 +134,21 @@ func (a Adapted) readFields(fields []asked, o output, doc *source) map[string]Va
 		}
 	}
 	return values
+}
+
+// readField reads one whole value. A list has a curve of its own, which speaks
+// of the least of its raw confidences: that many values are all right is
+// another question than whether one is.
+func (a Adapted) readField(f Field, v raw, o output, doc *source) Value {
+	if f.Type != TypeList {
+		return f.read(v, o, doc)
+	}
+	o.curve = nil
+	value := f.readList(v, o, doc)
+	if value.Source == FromTokens {
+		value.Confidence = a.calibration.list().at(value.Confidence)
+	}
+	return value
 }
 
 // find returns the first value under one of names, and how many different ones
