@@ -3,17 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join, relative } from "node:path";
 import type { DecisionDetail, ModelEntry, RailEvent, RunDetail, Summary } from "../src/api/client.ts";
-import {
-  document,
-  home,
-  missionDetail,
-  missions,
-  models,
-  type Fixture,
-  samples,
-  session,
-  summaries,
-} from "./fixtures.ts";
+import { home, missionDetail, missions, models, samples, summaries } from "./fixtures/catalogue.ts";
+import { document, session } from "./fixtures/rail.ts";
+import type { Fixture } from "./fixtures/runs.ts";
 
 // A stand-in for the appliance that shows states which are hard to reach or to
 // hold still in the real one: 100,000 runs, a stream that breaks, an answer

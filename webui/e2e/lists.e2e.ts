@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { accessible, launch, leave, type Size, sit } from "./browser.ts";
 import { Fake } from "./fake.ts";
-import { summaries } from "./fixtures.ts";
+import { summaries } from "./fixtures/catalogue.ts";
 
 // A list of 100,000 runs.
 

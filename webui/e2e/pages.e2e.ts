@@ -2,7 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accessible, fits, launch, leave, picture, type Scheme, sit, type Size } from "./browser.ts";
 import { Fake } from "./fake.ts";
-import { approved, parked, running, threshold, unreadable } from "./fixtures.ts";
+import { approved, parked, running, threshold, unreadable } from "./fixtures/runs.ts";
 
 let browser: Browser;
 let fake: Fake;

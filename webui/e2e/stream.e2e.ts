@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RailEvent } from "../src/api/client.ts";
 import { accessible, launch, leave, sit } from "./browser.ts";
 import { Fake } from "./fake.ts";
-import { running } from "./fixtures.ts";
+import { running } from "./fixtures/runs.ts";
 
 // A stream that breaks while a run is watched.
 
