@@ -52,6 +52,9 @@ type Document struct {
 	// Clauses are statements of the document about a topic, for yes/no
 	// questions: "does the contract renew by itself?"
 	Clauses []Clause
+	// Unclear are canonical names ("kind" and "terms" among them) whose answer
+	// careful readers of this document would dispute. No question asks for them.
+	Unclear []string
 }
 
 // Fact is a value as an answer gives it.
@@ -66,6 +69,9 @@ type Extra struct {
 	Name  string // a field name that a person would derive from the label, for example gate_code
 	About string // what the value is, in English words, without repeating the label where that can be done
 	Fact  Fact
+	// Concept is the name that decides whether the extra is held out (see
+	// HeldOut); Name may be another word for it.
+	Concept string
 }
 
 // Items is a table of lines.

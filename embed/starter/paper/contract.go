@@ -1,0 +1,205 @@
+package paper
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// contract returns the blocks of a contract's first page.
+func (d *draft) contract() []*block {
+	d.layout = pick(d.r, []string{"deed", "deed", "deed-sheet"})
+	if d.chance(d.rules.newLayouts) {
+		d.layout = "deed-cover"
+	}
+	title := &block{}
+	title.add(plain(d.label("title.contract")))
+	blocks := []*block{title}
+	if d.layout == "deed" {
+		blocks = append(blocks, d.parties(), d.deed())
+	} else {
+		blocks = append(blocks, d.sheet())
+	}
+	return append(blocks, d.sections(), d.signatures())
+}
+
+// start, end and notice of a contract.
+func (d *draft) contractTerm() (from, to entry, notice string) {
+	start := d.day.AddDate(0, 0, between(d.r, 1, 60))
+	end := start.AddDate(between(d.r, 1, 5), 0, -1)
+	n := pick(d.r, strings.Fields("1 2 3 3 4 6 6 12"))
+	if d.chance(.3) {
+		n = pick(d.r, strings.Fields("2 4 6 8"))
+		notice = n + map[string]string{"en": " weeks", "de": " Wochen"}[d.lang]
+	} else if notice = n + map[string]string{"en": " months", "de": " Monate"}[d.lang]; n == "1" {
+		notice = map[string]string{"en": "one month", "de": "ein Monat"}[d.lang]
+	}
+	if d.chance(.4) {
+		notice += d.say(" to the end of the quarter; to the end of the year; to the end of a month", " zum Quartalsende; zum Jahresende; zum Monatsende", "")
+	}
+	return d.dateEntry("contract_start", start), d.dateEntry("contract_end", end), notice
+}
+
+// roles of the parties: supplier, customer.
+func (d *draft) roles() (supplier, customer string) {
+	pair := strings.Split(d.say("Supplier/Customer; Contractor/Client; Service Provider/Customer; Seller/Buyer", "Auftragnehmer/Auftraggeber; Lieferant/Kunde; Verkäufer/Käufer; Dienstleister/Kunde", ""), "/")
+	return pair[0], pair[1]
+}
+
+// parties names both in prose.
+func (d *draft) parties() *block {
+	b := &block{alone: true}
+	supplier, customer := d.roles()
+	type side struct {
+		c          company
+		role, fact string
+	}
+	sides := []side{{d.supplier, supplier, "supplier_name"}, {d.customer, customer, "customer_name"}}
+	if d.chance(.5) {
+		slices.Reverse(sides)
+	}
+	b.add(plain(d.say("between; This agreement is made between; by and between", "zwischen; Zwischen; geschlossen zwischen", "")))
+	for i, s := range sides {
+		l := line{value(s.c.name), label(", " + s.c.street + ", ")}
+		l = append(l, s.c.place(d.lang)...)
+		l = append(l, label(d.say(" (the \"", " (nachfolgend \"", "")+s.role+"\")"))
+		b.add(l)
+		b.state(s.fact, text(s.c.name))
+		if s.fact == "supplier_name" {
+			b.state("supplier_city", text(s.c.cityName()))
+		}
+		if i == 0 {
+			b.add(plain(d.say("and", "und", "")))
+		}
+	}
+	return b
+}
+
+// deed states dates and value in sentences.
+func (d *draft) deed() *block {
+	b := &block{alone: true}
+	from, to, notice := d.contractTerm()
+	n := 1
+	head := func(s string) {
+		b.add(plain(fmt.Sprintf(pick(d.r, []string{"%d. ", "§ %d ", "%d "}), n) + s))
+		n++
+	}
+	if d.chance(.85) {
+		number := d.documentNumber()
+		b.add(line{label(d.label("document_number") + d.between), value(number)})
+		b.state("document_number", text(number))
+		d.sameNumber(b, number)
+	}
+	if d.chance(.7) {
+		b.add(line{label(d.label("document_date") + d.between), value(d.date(d.day))})
+		b.state("document_date", date(d.day))
+	}
+	head(d.say("Term; Duration", "Laufzeit; Vertragsdauer", ""))
+	b.state("contract_start", from.fact)
+	if d.chance(.8) {
+		b.add(line{label(d.say("The agreement starts on ; This agreement takes effect on ", "Der Vertrag beginnt am ; Dieser Vertrag tritt in Kraft am ", "")), value(from.value), label(d.say(" and ends on ; and remains in force until ", " und endet am ; und läuft bis zum ", "")), value(to.value), label(".")})
+		b.state("contract_end", to.fact)
+	} else {
+		b.add(line{label(d.say("It begins on ", "Er beginnt am ", "")), value(from.value), label(d.say(" and is concluded for an indefinite period.", " und läuft auf unbestimmte Zeit.", ""))})
+	}
+	if d.chance(.75) {
+		b.add(line{label(d.say("Notice period: ; It may be terminated with a notice period of: ; Notice to be given: ", "Kündigungsfrist: ; Die Kündigungsfrist beträgt: ; Frist für die Kündigung: ", "")), value(notice), label(pick(d.r, []string{"", "."}))})
+		b.state("notice_period", text(notice))
+	}
+	head(d.say("Price; Remuneration", "Vergütung; Preis", ""))
+	if d.chance(.75) {
+		v := d.whole(cents(between(d.r, 1000, 900000)) * 100)
+		b.add(line{label(d.say("The total contract value is ; For the whole term the price is ", "Der Vertragswert beträgt insgesamt ; Der Gesamtpreis für die Laufzeit beträgt ", "")), value(d.price(v)), label(d.say(" plus VAT.; net.", " zzgl. MwSt.; netto.", ""))})
+		b.state("contract_value", d.numberOf(v))
+		d.showCurrency(b)
+	}
+	if d.chance(.6) {
+		t := d.term(b)
+		b.add(line{label(d.say("Payment: ; Terms of payment: ", "Zahlung: ; Zahlungsbedingungen: ", "")), value(t), label(pick(d.r, []string{"", "."}))})
+		b.state("payment_terms", text(t))
+	}
+	return b
+}
+
+// sheet lists the same as labelled values.
+func (d *draft) sheet() *block {
+	b := &block{alone: true}
+	from, to, notice := d.contractTerm()
+	supplier, customer := d.roles()
+	number := d.documentNumber()
+	es := []entry{
+		d.textEntry("document_number", number),
+		{label: supplier, value: d.supplier.name, name: "supplier_name", fact: text(d.supplier.name)},
+		{label: customer, value: d.customer.name, name: "customer_name", fact: text(d.customer.name)},
+		from,
+	}
+	d.sameNumber(b, number)
+	if d.chance(.7) {
+		es = append(es, d.dateEntry("document_date", d.day))
+	}
+	if d.chance(.8) {
+		es = append(es, to)
+	}
+	if d.chance(.7) {
+		es = append(es, d.textEntry("notice_period", notice))
+	}
+	priced := d.chance(.7)
+	if priced {
+		es = append(es, d.priceEntry("contract_value", d.whole(cents(between(d.r, 1000, 900000))*100)))
+	}
+	if d.chance(.4) {
+		es = append(es, d.textEntry("contact_person", person(d.r, d.lang)))
+	}
+	if d.chance(.5) {
+		es = append(es, d.textEntry("payment_terms", d.term(b)))
+	}
+	for range d.r.IntN(4) {
+		es = append(es, d.chooseExtra())
+	}
+	layout := chooseLayout(d.r, 0)
+	if d.layout == "deed-cover" {
+		layout = pick(d.r, newLayouts)
+	}
+	d.put(b, layout, es...)
+	if priced {
+		d.showCurrency(b)
+	}
+	return b
+}
+
+// sections are numbered clauses, with some prose that nobody asks about.
+func (d *draft) sections() *block {
+	b := &block{}
+	n := between(d.r, 3, 5)
+	topics := slices.Clone(clauseTopics[Contract])
+	shuffle(d.r, topics)
+	numbered := d.chance(.6)
+	for _, t := range topics[:between(d.r, 1, 5)] {
+		c, ok := chooseClause(d.r, d.lang, t, d.chance(d.rules.newLabels))
+		if !ok {
+			continue
+		}
+		before := ""
+		if numbered {
+			before = fmt.Sprintf("%d. ", n)
+		}
+		n++
+		b.addClause(t, c, before)
+		if d.chance(.3) {
+			b.add(plain(d.say("Changes must be made in writing.; The law of the supplier's seat applies.; Annexes form part of this agreement.; Should a provision be void, the others remain valid.; The parties cooperate in good faith.",
+				"Änderungen bedürfen der Schriftform.; Es gilt das Recht am Sitz des Lieferanten.; Anlagen sind Bestandteil dieses Vertrags.; Sollte eine Bestimmung unwirksam sein, bleiben die übrigen gültig.; Die Parteien arbeiten vertrauensvoll zusammen.", "")))
+		}
+	}
+	return b
+}
+
+func (d *draft) signatures() *block {
+	b := &block{}
+	if d.chance(.5) {
+		b.add(plain(d.say("Signed: ______________   ______________; For the parties:", "Unterschriften: ______________   ______________; Für die Parteien:", "")))
+	}
+	if d.chance(.4) {
+		b.add(plain(d.say("Page 1 of ", "Seite 1 von ", "") + fmt.Sprint(between(d.r, 2, 14))))
+	}
+	return b
+}

@@ -1,0 +1,51 @@
+package paper
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// TestPrint writes documents for a person to read: PAPER=train:40 go test -run Print.
+func TestPrint(t *testing.T) {
+	split, n := os.Getenv("PAPER"), 0
+	if split == "" {
+		t.Skip("set PAPER to a split")
+	}
+	n, _ = strconv.Atoi(os.Getenv("PAPERS"))
+	for i := range n {
+		var d Document
+		if os.Getenv("SHORT") != "" {
+			d = Short(1, Split(split), i)
+		} else {
+			d = Make(1, Split(split), i)
+		}
+		fmt.Printf("######## %d %s %s %s noise %.2f  %d bytes\n%s\n---- facts\n", i, d.Kind, d.Language, d.Layout, d.Noise, len(d.Text), d.Text)
+		for _, k := range sortedNames {
+			if f, ok := d.Facts[k]; ok {
+				fmt.Printf("%s=%s ", k, f.JSON)
+			}
+		}
+		fmt.Println()
+		for _, e := range d.Extras {
+			fmt.Printf("extra %s (%s) %q = %s\n", e.Name, e.About, e.Label, e.Fact.JSON)
+		}
+		if d.Items != nil {
+			fmt.Println("items", d.Items.Columns)
+			for _, r := range d.Items.Rows {
+				for _, c := range d.Items.Columns {
+					fmt.Printf(" %s", r[c].JSON)
+				}
+				fmt.Println()
+			}
+		}
+		if d.Terms != nil {
+			fmt.Printf("terms %+v\n", *d.Terms)
+		}
+		for _, c := range d.Clauses {
+			fmt.Printf("clause %+v\n", c)
+		}
+		fmt.Println("unclear", d.Unclear)
+	}
+}
