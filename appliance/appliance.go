@@ -69,12 +69,13 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	if a.models, err = newModels(c, a.db, log); err != nil {
 		return nil, err
 	}
+	policies.log, policies.wake = log, a.models.announce
 	samples, err := newSamples()
 	if err != nil {
 		return nil, err
 	}
 	library := newLibrary(a.db, policies)
-	gate := gateway.New(gateway.Config{Registry: a.models, ModelLimit: a.models.limits(c.Runner.Parallel), Log: log})
+	gate := gateway.New(gateway.Config{Registry: a.models, AnyModelLimit: c.Runner.Parallel, Log: log})
 	a.models.latency = func(id llm.ModelID) int64 {
 		for _, o := range gate.Offers() {
 			if o.ID == id {
@@ -92,7 +93,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	build := BuildVersion()
 	a.api = api.New(api.Config{
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
-		Models: a.models, Policies: policies, Blobs: a.db, Sessions: sessions{a.db},
+		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
 		Upkeep: upkeep{db: a.db, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
 		UI:     ui, Build: api.Version(build),
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,

@@ -44,6 +44,9 @@ type Config struct {
 
 	// DocumentBytes is the largest document that is accepted.
 	DocumentBytes int64 `yaml:"documentBytes"`
+
+	// ModelBytes is the largest model file that can be imported.
+	ModelBytes int64 `yaml:"modelBytes"`
 }
 
 // TLS names PEM files.
@@ -74,6 +77,7 @@ func DefaultConfig(data string) Config {
 		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4},
 		Runs:          64,
 		DocumentBytes: 10 << 20,
+		ModelBytes:    64 << 30,
 	}
 }
 
@@ -139,6 +143,7 @@ func (c Config) Validate() error {
 		{"runner.parallel", int64(c.Runner.Parallel), 1, 64},
 		{"runs", int64(c.Runs), 1, 10_000},
 		{"documentBytes", c.DocumentBytes, 1 << 10, 100 << 20},
+		{"modelBytes", c.ModelBytes, 1 << 20, 1 << 40},
 	} {
 		if b.n < b.min || b.n > b.max {
 			problems = append(problems, fmt.Errorf("%s: is %d, may be %d to %d", b.name, b.n, b.min, b.max))

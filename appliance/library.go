@@ -35,7 +35,11 @@ func newLibrary(db *store.DB, p *policies) *library {
 // environment is what a mission is compiled against: the active policy's names
 // and the missions that are published.
 func (l *library) environment(ctx context.Context) mission.CompileEnv {
-	p := l.policies.Active()
+	return l.environmentUnder(ctx, l.policies.Active())
+}
+
+// environmentUnder is the environment that p would make.
+func (l *library) environmentUnder(ctx context.Context, p *policy.Policy) mission.CompileEnv {
 	env := mission.CompileEnv{Tables: p.Tables, Queues: p.Queues}
 	for _, c := range p.Classes {
 		env.Classes = append(env.Classes, c.Name)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"skerry/appliance/api"
+	"skerry/appliance/catalogue"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -29,29 +31,42 @@ import (
 // Every model runs in a child process of its own. It is the gateway's registry.
 type models struct {
 	log      *slog.Logger
+	config   Config
 	settings *store.DB
 	profiles map[string]llm.Profile
 	runner   *plugins.Image
-	files    map[string]*plugins.Image // weights by file name
-	order    []llm.ModelID
-	entries  map[llm.ModelID]*modelEntry
-	latency  func(llm.ModelID) int64 // recent median in microseconds; set when the gateway exists
+	images   map[string]*plugins.Image // weights of the starter models by file name
+	kept     *catalogue.Files          // weights that were imported
+	latency  func(llm.ModelID) int64   // recent median in microseconds; set when the gateway exists
+
+	importing chan struct{} // holds one token per import under way
 
 	stop    context.CancelFunc // ends the watchers
 	watches sync.WaitGroup
 
-	mu      sync.Mutex    // guards changed
-	changed chan struct{} // closed when health changes
+	mu      sync.Mutex // guards the fields below
+	order   []llm.ModelID
+	entries map[llm.ModelID]*modelEntry
+	life    context.Context // of the watchers; nil before Start
+	closed  bool
+	changed chan struct{} // closed when health or the catalogue changes
+
+	writing sync.Mutex // held while settings are read and written again
 }
 
 // modelEntry is one model of the catalogue.
 type modelEntry struct {
-	child   *plugins.Child
-	calls   atomic.Int64
-	started chan struct{} // closed when the first start has come to something, or was not tried
+	child    *plugins.Child
+	imported *imported     // nil = a starter model
+	size     int64         // of its file in bytes
+	calls    atomic.Int64  // since the start
+	inFlight atomic.Int64  // calls now
+	started  chan struct{} // closed when the first start has come to something, or was not tried
 
-	mu    sync.Mutex // guards model: its lock is complete once the child has answered
-	model llm.Model
+	mu      sync.Mutex // guards the fields below
+	model   llm.Model  // its lock is complete once the child has answered
+	refused string     // why it is not even tried to start; "" = it is
+	unwatch context.CancelFunc
 }
 
 // starter is an entry of models.json beside the starter models.
@@ -74,11 +89,14 @@ const settingStopped = "models.stopped"
 // every model.
 func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) {
 	m := &models{
-		log: log, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
-		files:   map[string]*plugins.Image{},
+		log: log, config: c, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
+		images: map[string]*plugins.Image{}, importing: make(chan struct{}, 1),
 		latency: func(llm.ModelID) int64 { return 0 },
 	}
 	var err error
+	if m.kept, err = catalogue.OpenFiles(filepath.Join(c.Data, modelsDir)); err != nil {
+		return nil, err
+	}
 	if m.profiles, err = loadProfiles(embed.Profiles()); err != nil {
 		return nil, err
 	}
@@ -94,9 +112,12 @@ func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) 
 		return nil, fmt.Errorf("starter models: %w", err)
 	}
 	for _, s := range starters {
-		if err := m.add(c, s); err != nil {
+		if err := m.add(s); err != nil {
 			return nil, errors.Join(fmt.Errorf("starter model %s: %w", s.ID, err), m.Close())
 		}
+	}
+	if err := m.loadImported(context.Background()); err != nil {
+		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
@@ -121,7 +142,7 @@ func runnerImage() (*plugins.Image, error) {
 
 // weights returns the image of a file of weights; models may share one.
 func (m *models) weights(name string) (*plugins.Image, error) {
-	if i, ok := m.files[name]; ok {
+	if i, ok := m.images[name]; ok {
 		return i, nil
 	}
 	f, err := embed.Starter().Open(name)
@@ -131,12 +152,12 @@ func (m *models) weights(name string) (*plugins.Image, error) {
 	defer f.Close()
 	i, err := plugins.NewImage(name, f)
 	if err == nil {
-		m.files[name] = i
+		m.images[name] = i
 	}
 	return i, err
 }
 
-func (m *models) add(c Config, s starter) error {
+func (m *models) add(s starter) error {
 	profile, ok := m.profiles[s.Profile]
 	if !ok {
 		return fmt.Errorf("there is no prompt profile %q", s.Profile)
@@ -145,34 +166,43 @@ func (m *models) add(c Config, s starter) error {
 	if err != nil {
 		return err
 	}
-	model := llm.Model{
+	info, err := fs.Stat(embed.Starter(), s.File)
+	if err != nil {
+		return err
+	}
+	e := &modelEntry{size: info.Size(), started: make(chan struct{}), model: llm.Model{
 		ID: s.ID, Title: s.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: s.Profile,
 		ContextTokens: s.ContextTokens, Starter: true, Note: s.Note,
 		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: s.Lists, Languages: s.Languages, Probabilities: true},
 		Lock:         llm.Lock{Profile: profile.Digest, Sampling: profile.Sampling},
-	}
-	card, err := json.Marshal(model)
-	if err != nil {
+	}}
+	if e.child, err = m.runnerFor(e.model, profile.Template, plugins.Inherit{Flag: "model", Image: weights}, m.config.Runner.MemoryBytes, 0); err != nil {
 		return err
 	}
-	child, err := plugins.New(plugins.Spec{
-		Name:  string(s.ID),
-		Image: m.runner,
-		Args: []string{
-			"-card", string(card), "-template", profile.Template,
-			"-threads", fmt.Sprint(c.Runner.Threads), "-context", fmt.Sprint(s.ContextTokens),
-		},
-		Files:       []plugins.Inherit{{Flag: "model", Image: weights}},
-		Dir:         filepath.Join(c.Data, "run"),
-		Log:         m.log,
-		MemoryBytes: c.Runner.MemoryBytes,
-	})
-	if err != nil {
-		return err
-	}
-	m.entries[s.ID] = &modelEntry{child: child, model: model, started: make(chan struct{})}
+	m.entries[s.ID] = e
 	m.order = append(m.order, s.ID)
 	return nil
+}
+
+// runnerFor prepares a child that serves the model from a file of weights.
+func (m *models) runnerFor(model llm.Model, template string, weights plugins.Inherit, memoryBytes int64, patience time.Duration) (*plugins.Child, error) {
+	card, err := json.Marshal(model)
+	if err != nil {
+		return nil, err
+	}
+	return plugins.New(plugins.Spec{
+		Name:  string(model.ID),
+		Image: m.runner,
+		Args: []string{
+			"-card", string(card), "-template", template,
+			"-threads", fmt.Sprint(m.config.Runner.Threads), "-context", fmt.Sprint(model.ContextTokens),
+		},
+		Files:        []plugins.Inherit{weights},
+		Dir:          filepath.Join(m.config.Data, "run"),
+		Log:          m.log,
+		MemoryBytes:  memoryBytes,
+		StartTimeout: patience,
+	})
 }
 
 func loadProfiles(files fs.FS) (map[string]llm.Profile, error) {
@@ -204,17 +234,25 @@ func (m *models) Start(ctx context.Context) error {
 	}
 	life, stop := context.WithCancel(context.Background())
 	m.stop = stop
-	for _, id := range m.order {
-		e := m.entries[id]
-		m.watches.Go(func() { m.watch(life, e) })
-		if slices.Contains(stopped, id) {
+	m.mu.Lock()
+	m.life = life
+	m.mu.Unlock()
+	for _, e := range m.all() {
+		m.follow(e)
+		if slices.Contains(stopped, e.current().ID) {
+			close(e.started)
+			continue
+		}
+		if err := m.startable(e); err != nil {
+			m.log.Error("model does not start", "model", e.current().ID, "err", err)
+			e.refuse(err.Error())
 			close(e.started)
 			continue
 		}
 		m.watches.Go(func() {
 			defer close(e.started)
 			if err := e.child.Start(life); err != nil && life.Err() == nil {
-				m.log.Error("model does not start", "model", id, "err", err)
+				m.log.Error("model does not start", "model", e.current().ID, "err", err)
 				return
 			}
 			m.complete(life, e)
@@ -223,12 +261,48 @@ func (m *models) Start(ctx context.Context) error {
 	return nil
 }
 
+// follow watches an entry for as long as it is in the catalogue. Before Start
+// it does nothing, since Start follows them all.
+func (m *models) follow(e *modelEntry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.life == nil || m.closed {
+		return
+	}
+	life, unwatch := context.WithCancel(m.life)
+	e.mu.Lock()
+	e.unwatch = unwatch
+	e.mu.Unlock()
+	m.watches.Go(func() { m.watch(life, e) })
+}
+
+// all returns the entries in the order of the catalogue.
+func (m *models) all() []*modelEntry {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]*modelEntry, 0, len(m.order))
+	for _, id := range m.order {
+		list = append(list, m.entries[id])
+	}
+	return list
+}
+
+// entry returns one entry, or an error wrapping mission.ErrNotFound.
+func (m *models) entry(id llm.ModelID) (*modelEntry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.entries[id]; ok {
+		return e, nil
+	}
+	return nil, fmt.Errorf("model %s: %w", id, mission.ErrNotFound)
+}
+
 // Settle waits until every model has started, or could not, but no longer than
 // ctx: work that begins a moment later finds its models there.
 func (m *models) Settle(ctx context.Context) {
-	for _, id := range m.order {
+	for _, e := range m.all() {
 		select {
-		case <-m.entries[id].started:
+		case <-e.started:
 		case <-ctx.Done():
 			return
 		}
@@ -261,19 +335,18 @@ func (m *models) complete(ctx context.Context, e *modelEntry) {
 		m.log.Warn("a model does not say what it is", "model", e.model.ID, "models", len(served), "err", err)
 		return
 	}
+	if i := e.imported; i != nil && served[0].Lock.Weights != i.SHA256 {
+		// The file was changed behind our back: nothing may be asked of it.
+		m.log.Error("a model file is not what was imported", "model", i.ID, "file", m.kept.Path(i.SHA256), "sha256", served[0].Lock.Weights)
+		e.refuse(fmt.Sprintf("its file is not what was imported (SHA-256 %s, not %s); import it again", served[0].Lock.Weights, i.SHA256))
+		_ = e.child.Stop(ctx) // never fails
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.model.Lock.Weights, e.model.Lock.Engine = served[0].Lock.Weights, served[0].Lock.Engine
 	e.model.ContextTokens = served[0].ContextTokens
-}
-
-// limits bounds the calls that every model works on at once.
-func (m *models) limits(parallel int) map[llm.ModelID]int {
-	limits := map[llm.ModelID]int{}
-	for _, id := range m.order {
-		limits[id] = parallel
-	}
-	return limits
+	e.model.Capabilities.JSONSchema = served[0].Capabilities.JSONSchema
 }
 
 func (m *models) announce() {
@@ -288,15 +361,18 @@ func (m *models) Close() error {
 	if m.stop != nil {
 		m.stop()
 	}
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
 	var errs []error
-	for _, e := range m.entries {
+	for _, e := range m.all() {
 		errs = append(errs, e.child.Close())
 	}
 	m.watches.Wait()
 	if m.runner != nil {
 		errs = append(errs, m.runner.Close())
 	}
-	for _, f := range m.files {
+	for _, f := range m.images {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
@@ -304,14 +380,17 @@ func (m *models) Close() error {
 
 // Offers implements gateway.Registry.
 func (m *models) Offers() []policy.Offer {
-	offers := make([]policy.Offer, 0, len(m.order))
-	for _, id := range m.order {
-		e := m.entries[id]
+	all := m.all()
+	offers := make([]policy.Offer, 0, len(all))
+	for _, e := range all {
 		o := policy.Offer{Model: e.current()}
+		refused := e.refusal()
 		switch s := e.child.State(); {
 		case s.Phase == plugins.Ready && o.Lock.Weights == "":
 			o.Down = "it is starting"
 		case s.Phase == plugins.Ready:
+		case s.Phase == plugins.Stopped && refused != "":
+			o.Down = "it cannot be started: " + refused
 		case s.Phase == plugins.Stopped:
 			o.Down = "it was stopped"
 		case s.Phase == plugins.Starting:
@@ -330,13 +409,26 @@ func (e *modelEntry) current() llm.Model {
 	return e.model
 }
 
+// refuse says why the model is not started; "" = it may be.
+func (e *modelEntry) refuse(why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.refused = why
+}
+
+func (e *modelEntry) refusal() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.refused
+}
+
 // Provider implements gateway.Registry.
 func (m *models) Provider(id llm.ModelID) (llm.Provider, llm.Model, bool) {
-	e, ok := m.entries[id]
-	if !ok {
+	e, err := m.entry(id)
+	if err != nil {
 		return nil, llm.Model{}, false
 	}
-	return counted{e.child, &e.calls}, e.current(), true
+	return counted{e.child, e}, e.current(), true
 }
 
 // Profile implements gateway.Registry.
@@ -355,27 +447,33 @@ func (m *models) Changed() <-chan struct{} {
 // counted is a provider that counts its calls.
 type counted struct {
 	llm.Provider
-	calls *atomic.Int64
+	e *modelEntry
 }
 
 func (c counted) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta) error) (llm.Response, error) {
-	c.calls.Add(1)
+	c.e.calls.Add(1)
+	c.e.inFlight.Add(1)
+	defer c.e.inFlight.Add(-1)
 	return c.Provider.Generate(ctx, r, emit)
 }
 
 // Models implements api.Models.
 func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
-	list := make([]api.ModelStatus, 0, len(m.order))
-	for _, id := range m.order {
-		e := m.entries[id]
-		state := e.child.State()
+	all := m.all()
+	list := make([]api.ModelStatus, 0, len(all))
+	for _, e := range all {
+		state, model := e.child.State(), e.current()
 		s := api.ModelStatus{
-			Model: e.current(), State: "running", Why: state.Reason, Calls: e.calls.Load(), LatencyMicros: m.latency(id),
+			Model: model, State: "running", Why: state.Reason, Calls: e.calls.Load(), LatencyMicros: m.latency(model.ID),
+			SizeBytes: e.size, MemoryBytes: state.MemoryBytes, File: m.file(e),
 		}
-		switch state.Phase {
-		case plugins.Ready:
+		refused := e.refusal()
+		switch {
+		case state.Phase == plugins.Ready:
 			s.Why = ""
-		case plugins.Stopped:
+		case state.Phase == plugins.Stopped && refused != "":
+			s.State, s.Why = "failed", refused
+		case state.Phase == plugins.Stopped:
 			s.State, s.Why = "stopped", "an administrator stopped it"
 		default:
 			s.State = string(state.Phase)
@@ -387,14 +485,15 @@ func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
 
 // StopModel implements api.Models. The model stays stopped across restarts.
 func (m *models) StopModel(ctx context.Context, id llm.ModelID, by policy.Principal) error {
-	e, ok := m.entries[id]
-	if !ok {
-		return fmt.Errorf("model %s: %w", id, mission.ErrNotFound)
+	e, err := m.entry(id)
+	if err != nil {
+		return err
 	}
 	if err := m.remember(ctx, id, true); err != nil {
 		return err
 	}
 	m.log.Info("model stopped", "model", id, "by", by.ID)
+	e.refuse("")
 	return e.child.Stop(ctx)
 }
 
@@ -404,17 +503,31 @@ const modelStartTimeout = 30 * time.Second
 
 // StartModel implements api.Models.
 func (m *models) StartModel(ctx context.Context, id llm.ModelID, by policy.Principal) error {
-	e, ok := m.entries[id]
-	if !ok {
-		return fmt.Errorf("model %s: %w", id, mission.ErrNotFound)
+	e, err := m.entry(id)
+	if err != nil {
+		return err
 	}
+	if err := m.startable(e); err != nil {
+		return err
+	}
+	e.refuse("")
 	if err := m.remember(ctx, id, false); err != nil {
 		return err
 	}
 	m.log.Info("model started", "model", id, "by", by.ID)
-	ctx, cancel := context.WithTimeout(ctx, modelStartTimeout)
+	waiting, cancel := context.WithTimeout(ctx, modelStartTimeout)
 	defer cancel()
-	return e.child.Start(ctx)
+	err = e.child.Start(waiting)
+	switch s := e.child.State(); {
+	case err == nil || e.imported == nil:
+		return err
+	case waiting.Err() != nil && ctx.Err() == nil && s.Phase == plugins.Starting:
+		return nil // a large file takes its time; the catalogue says "starting"
+	case s.Reason != "":
+		return &api.Error{Status: http.StatusConflict, Code: "model-failed", Err: err,
+			Detail: fmt.Sprintf("The model %s does not start: %s", id, s.Reason)}
+	}
+	return err
 }
 
 // stopped returns the models that stay stopped.
@@ -427,7 +540,15 @@ func (m *models) stopped(ctx context.Context) ([]llm.ModelID, error) {
 	return list, err
 }
 
+// remember makes a model stay stopped, or not.
 func (m *models) remember(ctx context.Context, id llm.ModelID, stop bool) error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	return m.stayStopped(ctx, id, stop)
+}
+
+// stayStopped is remember for callers that hold writing.
+func (m *models) stayStopped(ctx context.Context, id llm.ModelID, stop bool) error {
 	list, err := m.stopped(ctx)
 	if err != nil {
 		return err

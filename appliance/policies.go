@@ -2,10 +2,14 @@ package appliance
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 
+	"skerry/appliance/api"
+	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 	"skerry/store"
 )
@@ -16,12 +20,16 @@ type policies struct {
 	db     *store.DB
 	active atomic.Pointer[policy.Policy]
 
+	log        *slog.Logger
+	wake       func()     // tells waiting work that another policy is active; set before anyone is served
+	activating sync.Mutex // held while the stored and the loaded choice change
+
 	mu       sync.Mutex // guards versions
 	versions map[int]*policy.Policy
 }
 
 func newPolicies(ctx context.Context, db *store.DB) (*policies, error) {
-	p := &policies{db: db, versions: map[int]*policy.Policy{}}
+	p := &policies{db: db, log: slog.Default(), wake: func() {}, versions: map[int]*policy.Policy{}}
 	v, err := db.ActivePolicy(ctx)
 	if err != nil {
 		return nil, err
@@ -56,6 +64,78 @@ func (p *policies) Version(n int) (*policy.Policy, error) {
 	v.Version, v.Digest = n, stored.Digest
 	p.versions[n] = v
 	return v, nil
+}
+
+// Put keeps source as the next version and, if activate is set, makes it the
+// active one. What wakes waiting work is called after that. It returns
+// [policy.Problems] for a document that has faults.
+func (p *policies) Put(ctx context.Context, source []byte, activate bool, by policy.Principal) (*policy.Policy, error) {
+	if _, err := policy.Parse(source); err != nil {
+		return nil, err
+	}
+	number, err := p.db.PutPolicy(ctx, source, by.ID)
+	if err != nil {
+		return nil, err
+	}
+	v, err := p.Version(number)
+	if err != nil {
+		return nil, err
+	}
+	if !activate {
+		return v, nil
+	}
+	p.activating.Lock()
+	defer p.activating.Unlock()
+	if err := p.db.ActivatePolicy(ctx, number); err != nil {
+		return nil, err
+	}
+	p.active.Store(v)
+	p.log.Info("policy activated", "version", number, "digest", v.Digest, "by", by.ID)
+	p.wake()
+	return v, nil
+}
+
+// governed is the policy with the missions that live under it.
+type governed struct {
+	*policies
+	library *library
+}
+
+var _ api.Policies = governed{}
+
+// Check implements api.Policies.
+func (g governed) Check(ctx context.Context, source []byte) (*policy.Policy, []string, error) {
+	p, err := policy.Parse(source)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := g.library.Missions(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	env := g.library.environmentUnder(ctx, p)
+	var broken []string
+	for _, info := range all {
+		if len(info.Versions) == 0 {
+			continue
+		}
+		stored, err := g.db.Mission(ctx, info.Name, store.Latest)
+		if err != nil {
+			return nil, nil, err
+		}
+		m, err := mission.Parse(stored.Source)
+		if err == nil {
+			_, err = mission.Compile(m, env)
+		}
+		var problems mission.Problems
+		switch {
+		case errors.As(err, &problems) && len(problems) > 0:
+			broken = append(broken, fmt.Sprintf("mission %s, version %d: %s", info.Name, stored.Mission.Version, problems[0].Message))
+		case err != nil:
+			return nil, nil, err
+		}
+	}
+	return p, broken, nil
 }
 
 // ActiveSource returns the file that the active policy was read from.

@@ -16,6 +16,7 @@ import (
 
 	"skerry/appliance/api"
 	"skerry/appliance/api/client"
+	"skerry/appliance/catalogue"
 	"skerry/appliance/document"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == document.Verb:
 		err = document.Main(os.Stdin, os.Stdout)
+	case len(os.Args) == 2 && os.Args[1] == catalogue.Verb:
+		err = catalogue.Main(os.Stdin, os.Stdout)
 	case len(os.Args) == 3 && os.Args[1] == PagesVerb:
 		err = CheckPages(os.Args[2], os.Stdout)
 	case len(os.Args) == 3 && os.Args[1] == victimVerb:

@@ -46,6 +46,7 @@ type Child struct {
 
 	mu      sync.Mutex // guards the fields below
 	state   State
+	closed  bool
 	inst    *instance // nil unless ready
 	changed chan struct{}
 	stop    context.CancelFunc // ends the supervisor; nil while there is none
@@ -94,7 +95,7 @@ func Start(ctx context.Context, s Spec) (*Child, error) {
 func (c *Child) Start(ctx context.Context) error {
 	c.admin.Lock()
 	c.mu.Lock()
-	if p := c.state.Phase; p == Stopped || p == Failed {
+	if p := c.state.Phase; (p == Stopped || p == Failed) && !c.closed {
 		c.halt()
 		life, stop := context.WithCancel(context.Background())
 		c.stop, c.done = stop, make(chan struct{})
@@ -137,6 +138,9 @@ func (c *Child) Stop(context.Context) error {
 // Close is Stop for good; it also removes the private directory. The error is
 // about that directory.
 func (c *Child) Close() error {
+	c.mu.Lock()
+	c.closed = true // whoever starts it now comes too late
+	c.mu.Unlock()
 	_ = c.Stop(context.Background())
 	return os.RemoveAll(c.dir)
 }

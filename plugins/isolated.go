@@ -21,7 +21,8 @@ import (
 // or an explosion of memory costs that process and nothing else.
 type Isolated struct {
 	Args        []string      // arguments after the program name: the hidden verb and its flags
-	Stdin       []byte        // all the input that the process gets
+	Stdin       []byte        // all the input that the process gets, beside Files
+	Files       []*os.File    // files that it may use, as descriptors from 3 on; they stay the caller's
 	MaxOutput   int64         // bound of its stdout in bytes; 0 = 16 MiB
 	MemoryBytes int64         // bound of its writable memory; 0 = 512 MiB
 	CPU         time.Duration // bound of its CPU time, rounded up to seconds; 0 = 10 s
@@ -72,7 +73,7 @@ const goExitPanic = 2
 
 // RunIsolated runs this very binary (/proc/self/exe) with i.Args and returns
 // what it wrote to stdout. The process has an empty environment, no files but
-// its three pipes, may write no file, and dies with its parent. Limits are in
+// its three pipes and i.Files, may write no file, and dies with its parent. Limits are in
 // force before it sees the first byte of i.Stdin. Any error is an
 // *[IsolatedError]; output of a failed process is never returned.
 func RunIsolated(ctx context.Context, i Isolated) ([]byte, error) {
@@ -106,6 +107,7 @@ func RunIsolated(ctx context.Context, i Isolated) ([]byte, error) {
 	cmd.Env = []string{}
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.ExtraFiles = i.Files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second
 	stdout.full = func() { _ = cmd.Process.Kill() }

@@ -190,6 +190,10 @@ func (p *process) adopt(cmd *exec.Cmd) error {
 			return fmt.Errorf("set resource limit %d: %w", what, err)
 		}
 	}
+	// Where the host runs out of memory all the same, the kernel is to take
+	// a child, which is started again, and not the appliance (proc(5)). A
+	// kernel that does not let us say so is no reason not to start.
+	_ = os.WriteFile("/proc/"+strconv.Itoa(cmd.Process.Pid)+"/oom_score_adj", []byte("500"), 0)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.killed {

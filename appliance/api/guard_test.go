@@ -41,6 +41,7 @@ func operations(s *site, run *storetest.Run) []operation {
 				id = "starter"
 			}
 			path := strings.NewReplacer("{name}", "invoice", "{id}", id, "{input}", "document", "{file}", "routine-01.txt").Replace(template)
+			path += map[string]string{"import-model": "?file=tiny.gguf", "remove-model": "?force=true"}[op.OperationID]
 			list = append(list, operation{op.OperationID, method, path, template, bodyFor(op.OperationID, run), op})
 		}
 	}
@@ -57,13 +58,17 @@ func bodyFor(id string, run *storetest.Run) string {
 		return `{"reason":"no longer wanted"}`
 	case "settle-decision":
 		return fmt.Sprintf(`{"outcome":"approve","reason":"","digest":%q}`, run.Fold.Decisions["d-1"].Digest)
+	case "import-model":
+		return "GGUF"
+	case "put-policy":
+		return "classes: []\n"
 	case "save-draft", "validate-mission":
 		return "mission: invoice\n"
 	}
 	return ""
 }
 
-func (s *site) changes() int { return s.engine.changed() + s.lib.changes + s.models.changes }
+func (s *site) changes() int { return s.engine.changed() + s.lib.changes + s.models.changes + s.puts }
 
 // TestEveryOperationIsGuarded: whoever is not signed in gets 401, whoever has
 // no role gets 403, nothing changes meanwhile, and what changes something asks
@@ -117,7 +122,8 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 // TestGuardsLetThrough is the negative control of the walk above: with the
 // right role the same requests arrive, and change something.
 func TestGuardsLetThrough(t *testing.T) {
-	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true}
+	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
+		"import-model": true, "remove-model": true, "put-policy": true}
 	for id := range mutates {
 		s := newSite(t)
 		run := built(1)

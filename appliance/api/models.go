@@ -19,6 +19,7 @@ func (a *API) bindModels() {
 		access: asked, action: policy.OperateModels}, a.stopModel)
 	bind(a, route[modelIn]{Operation: post("start-model", "/models/{id}/start", "models", "Start a model; runs that wait for it go on"),
 		access: asked, action: policy.OperateModels}, a.startModel)
+	a.bindImport()
 }
 
 func (a *API) models(ctx context.Context, _ *struct{}) (*body[ModelList], error) {
@@ -30,7 +31,13 @@ func (a *API) models(ctx context.Context, _ *struct{}) (*body[ModelList], error)
 	for i := range all {
 		list.Models = append(list.Models, a.describeModel(ctx, &all[i]))
 	}
+	list.Importing = a.Models.Importing()
+	list.Importing.Allowed = a.mayOperate(ctx)
 	return &body[ModelList]{list}, nil
+}
+
+func (a *API) mayOperate(ctx context.Context) bool {
+	return a.Policies.Active().Can(callerOf(ctx).who, policy.OperateModels, policy.Object{}).Allowed
 }
 
 func (a *API) stopModel(ctx context.Context, in *modelIn) (*body[ModelEntry], error) {
@@ -71,7 +78,11 @@ func (a *API) describeModel(ctx context.Context, m *ModelStatus) ModelEntry {
 	p := a.Policies.Active()
 	rule, named := p.Models[m.ID]
 	e := ModelEntry{Model: m.Model, LockDigest: m.Lock.Digest(), State: m.State, Why: m.Why, Enabled: named && !rule.Disabled,
-		LatencyMicros: m.LatencyMicros, Calls: m.Calls, MayOperate: p.Can(callerOf(ctx).who, policy.OperateModels, policy.Object{}).Allowed}
+		LatencyMicros: m.LatencyMicros, Calls: m.Calls, MayOperate: a.mayOperate(ctx),
+		Source: "starter", SizeBytes: m.SizeBytes, MemoryBytes: m.MemoryBytes, File: m.File}
+	if m.File != nil {
+		e.Source = "imported"
+	}
 	e.Price = p.Price(m.Model)    // what a call costs here, whatever the catalogue says
 	for _, c := range p.Classes { // lowest first, so the last that is cleared is the highest
 		if ok, _ := p.Cleared(m.ID, m.Boundary, c.Name); ok {

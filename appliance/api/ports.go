@@ -185,6 +185,31 @@ type Models interface {
 	// done, and do nothing to a model that is there already.
 	StopModel(ctx context.Context, id llm.ModelID, by policy.Principal) error
 	StartModel(ctx context.Context, id llm.ModelID, by policy.Principal) error
+
+	// Importing says what can be imported.
+	Importing() Importing
+
+	// ImportModel takes a model file in, stopped, and returns its id. existed:
+	// the same file was imported before, under that id.
+	ImportModel(ctx context.Context, r ModelImport) (id llm.ModelID, existed bool, err error)
+
+	// RemoveModel removes an imported model and, unless another model shares it,
+	// its file. Calls in progress keep it from that, unless force ends them.
+	RemoveModel(ctx context.Context, id llm.ModelID, force bool, by policy.Principal) error
+}
+
+// ModelImport asks for a model file to be taken in.
+type ModelImport struct {
+	Name          string      // of the file
+	ID            llm.ModelID // empty = made from what the file calls itself, or from Name
+	Title         string      // for people; empty = what the file calls itself
+	Profile       string      // prompt profile; empty = the usual one
+	Template      string      // chat template; empty = recognised from the file
+	ContextTokens int         // to run it with; 0 = chosen from the file
+	SHA256        string      // in hex, that the file must have; empty = any
+	Size          int64       // bytes
+	Body          io.Reader   // the file; read once
+	By            policy.Principal
 }
 
 // ModelStatus is a model and how it does.
@@ -194,6 +219,9 @@ type ModelStatus struct {
 	Why           string // why it is not running
 	LatencyMicros int64  // recent median of a call; 0 = not measured
 	Calls         int64  // since the appliance started
+	SizeBytes     int64  // of its file
+	MemoryBytes   int64  // resident, of its process; 0 = it does not run
+	File          *ModelFile
 }
 
 // Policies reads the active policy.
@@ -203,6 +231,17 @@ type Policies interface {
 
 	// ActiveSource returns the file that it was read from.
 	ActiveSource(ctx context.Context) ([]byte, error)
+
+	// Check parses source; its error is [policy.Problems] where it has faults.
+	// broken are the published missions that could not run under it, each with
+	// the first reason.
+	Check(ctx context.Context, source []byte) (p *policy.Policy, broken []string, err error)
+
+	// Put keeps source, which Check has passed, as a version of the policy, and
+	// makes it the active one if activate is set. Runs under way stay with the
+	// version that they began with, but a clearance that the active one
+	// withdraws ends at once.
+	Put(ctx context.Context, source []byte, activate bool, by policy.Principal) (*policy.Policy, error)
 }
 
 // Blobs keeps documents by their digest.

@@ -98,7 +98,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.page(w, r)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, a.largestBody())
+	r.Body = http.MaxBytesReader(w, r.Body, a.bodyLimit(r))
 	a.origin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.authenticate(c, r); err != nil {
 			a.refuse(w, r, err)

@@ -31,6 +31,7 @@ type site struct {
 	db     *store.DB
 	engine *engine
 	models *models
+	puts   int // versions of the policy
 	lib    *library
 	log    *bytes.Buffer
 	now    *clock
@@ -74,7 +75,7 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}}
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
-		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{},
+		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{&s.puts},
 		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},
@@ -395,6 +396,7 @@ type models struct {
 	mu      sync.Mutex
 	changes int
 	stopped bool
+	last    api.ModelImport // taken in
 }
 
 func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
@@ -420,7 +422,35 @@ func (m *models) StartModel(context.Context, llm.ModelID, policy.Principal) erro
 	return m.set(false)
 }
 
-type policies struct{}
+func (m *models) Importing() api.Importing {
+	return api.Importing{MaxBytes: 1 << 20, FreeBytes: 1 << 30, Profile: "generic-json", Profiles: []string{"generic-json"}}
+}
+
+// ImportModel reads the file as the real catalogue does; one that begins with
+// "old" was imported before.
+func (m *models) ImportModel(_ context.Context, r api.ModelImport) (llm.ModelID, bool, error) {
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", false, err
+	}
+	if int64(len(data)) != r.Size {
+		return "", false, &api.Error{Status: http.StatusBadRequest, Code: "incomplete", Detail: "The file ended early. Nothing was kept; send it again."}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	m.last = r
+	return "starter", strings.HasPrefix(string(data), "old"), nil
+}
+
+func (m *models) RemoveModel(_ context.Context, id llm.ModelID, force bool, _ policy.Principal) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	return nil
+}
+
+type policies struct{ put *int }
 
 var active = &policy.Policy{
 	Version:  3,
@@ -434,6 +464,25 @@ var active = &policy.Policy{
 func (policies) Active() *policy.Policy { return active }
 
 func (policies) ActiveSource(context.Context) ([]byte, error) { return []byte("classes: []\n"), nil }
+
+// Check takes "faulty" for a faulty document, and "narrow" for one that a
+// mission cannot live under.
+func (policies) Check(_ context.Context, source []byte) (*policy.Policy, []string, error) {
+	switch {
+	case strings.Contains(string(source), "faulty"):
+		return nil, nil, policy.Problems{{Line: 3, Column: 7, Message: "there is no data class secret"}}
+	case strings.Contains(string(source), "narrow"):
+		return &policy.Policy{}, []string{"mission invoice, version 2: there is no queue finance"}, nil
+	}
+	next := *active
+	next.Models = map[llm.ModelID]policy.ModelRule{"starter": {Clearance: "internal"}, "qwen": {Clearance: "public"}}
+	return &next, nil, nil
+}
+
+func (p policies) Put(context.Context, []byte, bool, policy.Principal) (*policy.Policy, error) {
+	*p.put++
+	return &policy.Policy{Version: 4}, nil
+}
 
 type upkeep struct{ *store.DB }
 

@@ -297,6 +297,39 @@ type ModelEntry struct {
 	LatencyMicros int64         `json:"latencyMicros,omitempty" doc:"Recent median of a call in microseconds; absent = not measured."`
 	Calls         int64         `json:"calls" doc:"Calls since the appliance started."`
 	MayOperate    bool          `json:"mayOperate" doc:"The caller may stop and start it."`
+	Source        string        `json:"source" enum:"starter,imported" doc:"Where it comes from: it is part of Skerry, or somebody imported it."`
+	SizeBytes     int64         `json:"sizeBytes,omitempty" doc:"Of its file."`
+	MemoryBytes   int64         `json:"memoryBytes,omitempty" doc:"Memory that its process holds now; absent = it does not run."`
+	File          *ModelFile    `json:"file,omitempty" doc:"What is known about the file of an imported model."`
+}
+
+// ModelFile is the file of an imported model: what it says about itself, as far
+// as the validator has checked it, and what running it is estimated to take.
+type ModelFile struct {
+	Name            string    `json:"name" doc:"That the file had."`
+	SHA256          string    `json:"sha256"`
+	SizeBytes       int64     `json:"sizeBytes"`
+	Architecture    string    `json:"architecture"`
+	Parameters      int64     `json:"parameters"`
+	Quantisation    string    `json:"quantisation" doc:"How most of the weights are stored, like Q4_K."`
+	Template        string    `json:"template" doc:"Chat template that it is spoken to with."`
+	MadeForTokens   int       `json:"madeForTokens" doc:"Context that the file says it was made for."`
+	ImportedAt      time.Time `json:"importedAt"`
+	ImportedBy      string    `json:"importedBy"`
+	MemoryNeeded    int64     `json:"memoryNeeded" doc:"Estimate in bytes at its context: weights, cache and work together."`
+	MemoryWeights   int64     `json:"memoryWeights"`
+	MemoryCache     int64     `json:"memoryCache"`
+	MemoryWork      int64     `json:"memoryWork"`
+	MemoryAvailable int64     `json:"memoryAvailable,omitempty" doc:"What it could have now; absent = not known."`
+}
+
+// Importing says what can be imported now.
+type Importing struct {
+	MaxBytes  int64    `json:"maxBytes" doc:"Largest file that is taken in."`
+	FreeBytes int64    `json:"freeBytes" doc:"Room for model files in the data directory."`
+	Profile   string   `json:"profile" doc:"Prompt profile that is used where none is chosen."`
+	Profiles  []string `json:"profiles"`
+	Allowed   bool     `json:"allowed" doc:"The caller may import and remove models."`
 }
 
 // ModelPool is a pool that a model is in.
@@ -308,7 +341,8 @@ type ModelPool struct {
 
 // ModelList is the catalogue.
 type ModelList struct {
-	Models []ModelEntry `json:"models"`
+	Models    []ModelEntry `json:"models"`
+	Importing Importing    `json:"importing"`
 }
 
 // MissionList is all missions.

@@ -9,12 +9,13 @@ import (
 
 	"skerry/appliance/api"
 	"skerry/appliance/api/client"
+	"skerry/appliance/catalogue"
 	"skerry/appliance/llm"
 )
 
 func modelCommand(g *globals) *cobra.Command {
-	c := &cobra.Command{Use: "model", Short: "Models: list, show, stop, start"}
-	c.AddCommand(modelListCommand(g), modelShowCommand(g), modelSwitch(g, "stop", "Stop a model; runs that need it wait", (*client.Client).StopModel),
+	c := &cobra.Command{Use: "model", Short: "Models: list, show, import, start, stop, rm"}
+	c.AddCommand(modelListCommand(g), modelShowCommand(g), modelImportCommand(g), modelRemoveCommand(g), modelSwitch(g, "stop", "Stop a model; runs that need it wait", (*client.Client).StopModel),
 		modelSwitch(g, "start", "Start a model; runs that wait for it go on", (*client.Client).StartModel))
 	return c
 }
@@ -40,9 +41,9 @@ func modelListCommand(g *globals) *cobra.Command {
 					for _, p := range m.Pools {
 						pools = append(pools, p.Name)
 					}
-					rows = append(rows, []string{string(m.ID), m.State, string(m.Boundary), orDash(string(m.Clearance)), orDash(strings.Join(pools, ",")), m.LockDigest, m.Title})
+					rows = append(rows, []string{string(m.ID), m.State, string(m.Boundary), orDash(string(m.Clearance)), orDash(strings.Join(pools, ",")), m.Source, catalogue.Bytes(m.SizeBytes), m.LockDigest, m.Title})
 				}
-				return g.table([]string{"MODEL", "STATE", "BOUNDARY", "CLEARANCE", "POOLS", "LOCK", "TITLE"}, rows)
+				return g.table([]string{"MODEL", "STATE", "BOUNDARY", "CLEARANCE", "POOLS", "SOURCE", "SIZE", "LOCK", "TITLE"}, rows)
 			})
 		},
 	}
@@ -88,24 +89,4 @@ func modelSwitch(g *globals, verb, short string, do func(*client.Client, context
 			})
 		},
 	}
-}
-
-func policyCommand(g *globals) *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "The policy: show"}
-	c.AddCommand(&cobra.Command{
-		Use:   "show",
-		Short: "Print the active policy document",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
-				source, err := a.PolicySource(ctx)
-				if err != nil {
-					return err
-				}
-				_, err = g.Out.Write(source)
-				return err
-			})
-		},
-	})
-	return c
 }

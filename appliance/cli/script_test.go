@@ -26,6 +26,14 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	starters, err := filepath.Glob("../../embed/starter/*.gguf")
+	if err != nil || len(starters) == 0 {
+		t.Fatal("there is no starter model: ", err)
+	}
+	starter, err := filepath.Abs(starters[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
@@ -39,6 +47,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_DATA_HOME", data)
 			e.Setenv("DATA", filepath.Join(data, "skerry"))
 			e.Setenv("SAMPLES", documents)
+			e.Setenv("STARTER", starter)
 			return nil
 		},
 	})

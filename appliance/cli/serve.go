@@ -10,6 +10,7 @@ import (
 
 	"skerry/appliance"
 	"skerry/appliance/api/client"
+	"skerry/appliance/catalogue"
 	"skerry/appliance/document"
 	"skerry/embed"
 	"skerry/store"
@@ -166,10 +167,12 @@ func licencesCommand(g *globals) *cobra.Command {
 }
 
 // hiddenCommands are how the appliance calls itself for work that may bring a
-// process down: reading documents, and checking a damaged database.
+// process down: reading documents,
+// inspecting model files, and checking a damaged database.
 func hiddenCommands(g *globals) []*cobra.Command {
 	list := []*cobra.Command{
 		{Use: document.Verb, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return document.Main(g.In, g.Out) }},
+		{Use: catalogue.Verb, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return catalogue.Main(g.In, g.Out) }},
 		{Use: appliance.PagesVerb + " FILE", Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error { return appliance.CheckPages(args[0], g.Out) }},
 	}
 	for _, c := range list {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ type used struct {
 func (g *Gateway) ask(ctx context.Context, c Call, p llm.Provider, m llm.Model, r llm.Request) (llm.Response, used, error) {
 	release, err := g.turns.acquire(ctx,
 		claim{"pool " + c.Pool, poolLimit(c.Clearance.Pinned, c.Pool)},
-		claim{"model " + string(c.Model), g.modelLimit[c.Model]})
+		claim{"model " + string(c.Model), cmp.Or(g.modelLimit[c.Model], g.anyLimit)})
 	if err != nil {
 		return llm.Response{}, used{}, stopped(ctx)
 	}

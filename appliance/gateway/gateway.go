@@ -37,8 +37,12 @@ type Config struct {
 	Registry Registry
 
 	// ModelLimit is the number of concurrent calls per model; absent or 0 =
-	// no limit of its own. Pools bring theirs in the policy.
+	// AnyModelLimit. Pools bring theirs in the policy.
 	ModelLimit map[llm.ModelID]int
+
+	// AnyModelLimit is that number for every other model, also those that join
+	// the catalogue later; 0 = no limit of its own.
+	AnyModelLimit int
 
 	// RequestTimeout bounds one request, waiting for a turn not included.
 	// Default 5 minutes: a long document on a slow CPU.
@@ -62,6 +66,7 @@ type Gateway struct {
 	now        func() time.Time
 	log        *slog.Logger
 	modelLimit map[llm.ModelID]int
+	anyLimit   int
 	turns      *limiter
 	latency    *latencies
 
@@ -81,7 +86,7 @@ func New(c Config) *Gateway {
 	return &Gateway{
 		registry: c.Registry, timeout: cmp.Or(c.RequestTimeout, 5*time.Minute),
 		maxOutput: cmp.Or(c.MaxOutputBytes, 4<<20), now: c.Now, log: c.Log,
-		modelLimit: c.ModelLimit, turns: newLimiter(), latency: newLatencies(), clear: cleared,
+		modelLimit: c.ModelLimit, anyLimit: c.AnyModelLimit, turns: newLimiter(), latency: newLatencies(), clear: cleared,
 	}
 }
 

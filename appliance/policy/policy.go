@@ -178,6 +178,7 @@ const (
 	ReadModels     Action = "models:read"
 	OperateModels  Action = "models:operate"
 	ReadPolicy     Action = "policy:read"
+	WritePolicy    Action = "policy:write"
 	Backup         Action = "store:backup"
 	Administer     Action = "site:administer"
 )

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 
 	"skerry/appliance/api"
 )
@@ -39,7 +40,7 @@ func New(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, socket: socket}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, ExpectContinueTimeout: time.Minute}}, socket: socket}
 }
 
 // Close releases idle connections.
@@ -57,6 +58,11 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	for k, v := range header {
 		r.Header[k] = v
 	}
+	return c.do(r)
+}
+
+// do sends a request and returns its answer where that is a success.
+func (c *Client) do(r *http.Request) (*http.Response, error) {
 	if c.Language != "" {
 		r.Header.Set("Accept-Language", c.Language)
 	}

@@ -327,8 +327,29 @@ export interface paths {
         /** The catalogue as it stands now */
         get: operations["models"];
         put?: never;
-        post?: never;
+        /**
+         * Import a model file
+         * @description The body is a GGUF file. It is checked before anything else looks at it, kept by its digest, and joins the catalogue stopped; no run can use it until the policy names it. 201 when it is new, 200 when the same file was imported before.
+         */
+        post: operations["import-model"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an imported model and its file */
+        delete: operations["remove-model"];
         options?: never;
         head?: never;
         patch?: never;
@@ -395,7 +416,8 @@ export interface paths {
         /** The active policy */
         get: operations["policy"];
         put?: never;
-        post?: never;
+        /** Keep a version of the policy, and activate it if asked to */
+        post: operations["put-policy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -633,6 +655,11 @@ export interface components {
             runMicros?: number;
             /** Format: int64 */
             runTokens?: number;
+        };
+        Calibration: {
+            classify?: number[][];
+            extract?: number[][];
+            list?: number[][];
         };
         CancelBody: {
             reason: string;
@@ -1073,6 +1100,23 @@ export interface components {
             /** @description The latest runs; 10 at most. */
             recent: components["schemas"]["Summary"][];
         };
+        Importing: {
+            /** @description The caller may import and remove models. */
+            allowed: boolean;
+            /**
+             * Format: int64
+             * @description Room for model files in the data directory.
+             */
+            freeBytes: number;
+            /**
+             * Format: int64
+             * @description Largest file that is taken in.
+             */
+            maxBytes: number;
+            /** @description Prompt profile that is used where none is chosen. */
+            profile: string;
+            profiles: string[];
+        };
         InputField: {
             /** @description Text by language; the key "" holds a text without a language. */
             about?: {
@@ -1110,6 +1154,7 @@ export interface components {
             openDecisions: number;
         };
         Lock: {
+            calibration?: string;
             engine: string;
             profile: string;
             sampling: components["schemas"]["Sampling"];
@@ -1177,6 +1222,7 @@ export interface components {
         ModelEntry: {
             /** @enum {string} */
             boundary: "embedded" | "site" | "external";
+            calibration?: components["schemas"]["Calibration"];
             /**
              * Format: int64
              * @description Calls since the appliance started.
@@ -1189,6 +1235,8 @@ export interface components {
             contextTokens: number;
             /** @description The active policy lets runs use it. */
             enabled: boolean;
+            /** @description What is known about the file of an imported model. */
+            file?: components["schemas"]["ModelFile"];
             id: string;
             /**
              * Format: int64
@@ -1200,11 +1248,26 @@ export interface components {
             lockDigest: string;
             /** @description The caller may stop and start it. */
             mayOperate: boolean;
+            /**
+             * Format: int64
+             * @description Memory that its process holds now; absent = it does not run.
+             */
+            memoryBytes?: number;
             note?: string;
             pools: components["schemas"]["ModelPool"][];
             price: components["schemas"]["Price"];
             profile: string;
             provider: string;
+            /**
+             * Format: int64
+             * @description Of its file.
+             */
+            sizeBytes?: number;
+            /**
+             * @description Where it comes from: it is part of Skerry, or somebody imported it.
+             * @enum {string}
+             */
+            source: "starter" | "imported";
             starter?: boolean;
             /** @enum {string} */
             state: "running" | "stopped" | "failed" | "starting";
@@ -1212,7 +1275,46 @@ export interface components {
             /** @description Why it is not running. */
             why?: string;
         };
+        ModelFile: {
+            architecture: string;
+            /** Format: date-time */
+            importedAt: string;
+            importedBy: string;
+            /**
+             * Format: int64
+             * @description Context that the file says it was made for.
+             */
+            madeForTokens: number;
+            /**
+             * Format: int64
+             * @description What it could have now; absent = not known.
+             */
+            memoryAvailable?: number;
+            /** Format: int64 */
+            memoryCache: number;
+            /**
+             * Format: int64
+             * @description Estimate in bytes at its context: weights, cache and work together.
+             */
+            memoryNeeded: number;
+            /** Format: int64 */
+            memoryWeights: number;
+            /** Format: int64 */
+            memoryWork: number;
+            /** @description That the file had. */
+            name: string;
+            /** Format: int64 */
+            parameters: number;
+            /** @description How most of the weights are stored, like Q4_K. */
+            quantisation: string;
+            sha256: string;
+            /** Format: int64 */
+            sizeBytes: number;
+            /** @description Chat template that it is spoken to with. */
+            template: string;
+        };
         ModelList: {
+            importing: components["schemas"]["Importing"];
             models: components["schemas"]["ModelEntry"][];
         };
         ModelPool: {
@@ -1289,6 +1391,26 @@ export interface components {
                 [key: string]: components["schemas"]["Table"];
             };
             /** Format: int64 */
+            version: number;
+        };
+        PolicyChange: {
+            /** @description It is the active policy now. */
+            active: boolean;
+            /**
+             * Format: int64
+             * @description Number of the version that was active.
+             */
+            before: number;
+            /** @description Published missions that could not run under it, each with the first reason; with any it cannot be activated. */
+            broken: string[];
+            /** @description What is different from the active policy, in words; empty = nothing. */
+            changes: string[];
+            /** @description SHA-256 of the document in hex. */
+            digest: string;
+            /**
+             * Format: int64
+             * @description Number of the version; 0 = it was not kept.
+             */
             version: number;
         };
         Pool: {
@@ -2583,6 +2705,98 @@ export interface operations {
             };
         };
     };
+    "import-model": {
+        parameters: {
+            query: {
+                /** @description Name of the file. */
+                file: string;
+                /** @description Id in the catalogue; absent = made from the file's own name. */
+                id?: string;
+                /** @description For people; absent = what the file calls itself. */
+                title?: string;
+                /** @description Prompt profile; absent = the usual one. */
+                profile?: string;
+                /** @description Chat template; absent = recognised from the file. */
+                template?: string;
+                /** @description Tokens of context to run it with; absent = chosen from the file. */
+                context?: number;
+                /** @description SHA-256 in hex that the file must have. */
+                sha256?: string;
+                /** @description Start it at once. */
+                start?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The same file was imported before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelEntry"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-model": {
+        parameters: {
+            query?: {
+                /** @description Also if the policy has it in a pool or calls are in progress, which end. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "start-model": {
         parameters: {
             query?: never;
@@ -2691,6 +2905,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-policy": {
+        parameters: {
+            query?: {
+                /** @description Make it the active policy. */
+                activate?: boolean;
+                /** @description Only say what would change; keep nothing. */
+                dry?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChange"];
                 };
             };
             /** @description Error */

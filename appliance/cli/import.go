@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"skerry/appliance/api"
+	"skerry/appliance/api/client"
+	"skerry/appliance/catalogue"
+	"skerry/appliance/llm"
+)
+
+func modelImportCommand(g *globals) *cobra.Command {
+	var u client.ModelUpload
+	var id string
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Import an open-weights model",
+		Long: "FILE is a GGUF file, a directory that holds one, or a model of Ollama: its manifest, or the models\n" +
+			"directory where it holds only one. The file is copied into the data directory, checked before anything\n" +
+			"else looks at it, and kept by its digest. No run can use it until the policy names it.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			source, err := catalogue.Find(args[0])
+			if err != nil {
+				return err
+			}
+			f, err := os.Open(source.Path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			info, err := f.Stat()
+			if err != nil {
+				return err
+			}
+			u.Size, u.ID, u.Name = info.Size(), llm.ModelID(id), filepath.Base(source.Path)
+			if source.Digest != "" && u.SHA256 == "" {
+				u.SHA256 = source.Digest
+			}
+			if source.Name != "" {
+				u.Name = source.Name + ".gguf"
+			}
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				bar := g.progress(int((info.Size() + 1<<20 - 1) >> 20))
+				u.Content = &drawn{r: f, bar: bar}
+				m, isNew, err := a.ImportModel(ctx, u)
+				bar.clear()
+				if err != nil {
+					return err
+				}
+				g.imported(&m, isNew)
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&id, "id", "", "id in the catalogue (default: made from what the file calls itself)")
+	f.StringVar(&u.Title, "title", "", "title for people (default: what the file calls itself)")
+	f.StringVar(&u.Profile, "profile", "", "prompt profile that it is asked with (default generic-json)")
+	f.StringVar(&u.Template, "template", "", "chat template (default: recognised from the file)")
+	f.IntVar(&u.ContextTokens, "context", 0, "`tokens` of context to run it with (default: what the file was made for, 8192 at most)")
+	f.StringVar(&u.SHA256, "sha256", "", "digest in `hex` that the file must have, as its publisher states it")
+	f.BoolVar(&u.Start, "start", false, "start it at once")
+	return c
+}
+
+// drawn draws how far a file has been read.
+type drawn struct {
+	r    io.Reader
+	bar  *progress
+	read int64
+	mib  int64
+}
+
+func (d *drawn) Read(b []byte) (int, error) {
+	n, err := d.r.Read(b)
+	d.read += int64(n)
+	if mib := d.read >> 20; mib != d.mib {
+		d.mib = mib
+		d.bar.draw(int(mib), "MiB")
+	}
+	return n, err
+}
+
+// imported says what has been imported and what is to be done before runs can
+// use it.
+func (g *globals) imported(m *api.ModelEntry, isNew bool) {
+	f := m.File
+	if !isNew {
+		fmt.Fprintf(g.Out, "this file was imported before: it is the model %s\n", m.ID)
+	} else {
+		fmt.Fprintf(g.Out, "imported: %s (%s)\n", m.ID, oneLine(m.Title))
+	}
+	fmt.Fprintf(g.Out, "  file      %s, %s, SHA-256 %s\n", oneLine(f.Name), catalogue.Bytes(f.SizeBytes), f.SHA256)
+	fmt.Fprintf(g.Out, "  model     %s, %s parameters, %s, chat template %s\n", f.Architecture, count(f.Parameters), f.Quantisation, f.Template)
+	fmt.Fprintf(g.Out, "  context   %d tokens (made for %d); asked with the profile %s\n", m.ContextTokens, f.MadeForTokens, m.Profile)
+	fits := "fits"
+	if f.MemoryAvailable > 0 && f.MemoryNeeded > f.MemoryAvailable {
+		fits = "does NOT fit"
+	}
+	fmt.Fprintf(g.Out, "  memory    about %s: weights %s, cache %s, work %s; %s is available: %s\n", catalogue.Bytes(f.MemoryNeeded),
+		catalogue.Bytes(f.MemoryWeights), catalogue.Bytes(f.MemoryCache), catalogue.Bytes(f.MemoryWork), catalogue.Bytes(f.MemoryAvailable), fits)
+	fmt.Fprintf(g.Out, "  state     %s\n", m.State)
+	if m.State == "stopped" {
+		fmt.Fprintf(g.Out, "\nStart it:  skerry model start %s\n", m.ID)
+	}
+	if m.Clearance == "" || len(m.Pools) == 0 {
+		fmt.Fprintf(g.Out, `
+No run uses it yet: the active policy does not name it, so it may see nothing.
+  skerry policy show > policy.yaml
+In policy.yaml, say what it may see, and put it into a pool:
+  models:
+    %s: {clearance: internal}
+  pools:
+    - name: strong
+      models: […, %s]
+Then: skerry policy put policy.yaml --activate
+`, m.ID, m.ID)
+	}
+}
+
+// count writes a number of parameters as people do.
+func count(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f B", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f M", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%d k", n/1e3)
+}
+
+func modelRemoveCommand(g *globals) *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "rm MODEL",
+		Short: "Remove an imported model and its file",
+		Long:  "A model that is in a pool of the policy, or that is answering, is removed only with --force;\nruns that need it then wait.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				if args[0] == "" {
+					return exit{ExitUsage, errors.New("the id of the model is empty")}
+				}
+				if err := a.RemoveModel(ctx, llm.ModelID(args[0]), force); err != nil {
+					return err
+				}
+				fmt.Fprintf(g.Out, "removed: %s\n", oneLine(args[0]))
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "also if the policy has it in a pool or it is answering")
+	return c
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skerry/appliance/api"
+	"skerry/appliance/api/client"
+)
+
+func policyCommand(g *globals) *cobra.Command {
+	c := &cobra.Command{Use: "policy", Short: "The policy: show, put"}
+	c.AddCommand(&cobra.Command{
+		Use:   "show",
+		Short: "Print the active policy document",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				source, err := a.PolicySource(ctx)
+				if err != nil {
+					return err
+				}
+				_, err = g.Out.Write(source)
+				return err
+			})
+		},
+	}, policyPutCommand(g))
+	return c
+}
+
+func policyPutCommand(g *globals) *cobra.Command {
+	var activate, dry bool
+	c := &cobra.Command{
+		Use:   "put FILE",
+		Short: "Keep a version of the policy; --activate makes it the active one",
+		Long: "Says what is different from the active policy. Runs under way stay with the version that they began\n" +
+			"with, but a clearance that the active one withdraws ends at once.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			source, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			if activate && dry {
+				return exit{ExitUsage, errors.New("--activate and --dry-run exclude each other")}
+			}
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				p, err := a.PutPolicy(ctx, source, activate, dry)
+				var refused *api.Problem
+				if errors.As(err, &refused) && len(refused.Errors) > 0 {
+					return errors.New(faults(args[0], refused))
+				}
+				if err != nil {
+					return err
+				}
+				g.changed(&p, args[0])
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&activate, "activate", false, "make it the active policy")
+	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would change")
+	return c
+}
+
+// changed says what a version of the policy changes, and what it is now.
+func (g *globals) changed(p *api.PolicyChange, file string) {
+	if len(p.Changes) == 0 {
+		fmt.Fprintf(g.Out, "it means the same as version %d, which is active\n", p.Before)
+	}
+	for _, c := range p.Changes {
+		fmt.Fprintln(g.Out, "-", oneLine(c))
+	}
+	for _, b := range p.Broken {
+		fmt.Fprintln(g.Out, "could not run under it:", oneLine(b))
+	}
+	switch {
+	case p.Version == 0:
+		fmt.Fprintln(g.Out, "nothing was kept")
+	case p.Active && p.Version == p.Before:
+		fmt.Fprintf(g.Out, "policy version %d was active already\n", p.Version)
+	case p.Active:
+		fmt.Fprintf(g.Out, "policy version %d is active (before: %d)\n", p.Version, p.Before)
+	default:
+		fmt.Fprintf(g.Out, "policy version %d is kept; activate it with: skerry policy put %s --activate\n", p.Version, file)
+	}
+}
+
+// faults lists the places of a file that are at fault.
+func faults(file string, p *api.Problem) string {
+	var b strings.Builder
+	b.WriteString(p.Detail)
+	for _, f := range p.Errors {
+		fmt.Fprintf(&b, "\n  %s", file)
+		if f.Line > 0 {
+			fmt.Fprintf(&b, ":%d:%d", f.Line, f.Column)
+		}
+		fmt.Fprintf(&b, ": %s", oneLine(f.Message))
+	}
+	return b.String()
+}
