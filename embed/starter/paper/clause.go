@@ -56,9 +56,8 @@ var clauseTopics = map[Kind][]string{
 	Mail:         {"partial_delivery", "price_fixed", "confidentiality", "warranty"},
 }
 
-// chooseClause returns a sentence about the topic.
-func chooseClause(r *rand.Rand, lang, topic string, held bool) (clauseText, bool) {
-	yes := chance(r, .5)
+// chooseClause returns a sentence about the topic with the answer.
+func chooseClause(r *rand.Rand, lang, topic string, yes, held bool) (clauseText, bool) {
 	var ok []clauseText
 	for _, c := range clauseTexts[lang] {
 		if c.topic == topic && c.yes == yes && c.held == held {
@@ -67,7 +66,7 @@ func chooseClause(r *rand.Rand, lang, topic string, held bool) (clauseText, bool
 	}
 	if len(ok) == 0 {
 		if held {
-			return chooseClause(r, lang, topic, false)
+			return chooseClause(r, lang, topic, yes, false)
 		}
 		return clauseText{}, false
 	}
@@ -134,7 +133,7 @@ en | retention_of_title | no | !Ownership changes at handover, whether paid or n
 en | subcontracting | yes | The supplier may use subcontractors.
 en | subcontracting | yes | Work may be passed on to qualified third parties.
 en | subcontracting | yes | !Others may be engaged to perform the work.
-en | subcontracting | no | Subcontracting requires prior written consent and is otherwise prohibited.
+en | subcontracting | no | Subcontracting is prohibited.
 en | subcontracting | no | The work must be carried out by the supplier's own staff.
 en | subcontracting | no | !No part of the order may be handed to another firm.
 en | warranty | yes | We grant a warranty of {m} months.
@@ -155,7 +154,7 @@ en | insurance | no | The supplier is not required to take out insurance.
 en | insurance | no | !Insurance is left to the contractor's discretion.
 en | assignment | yes | Claims under this document may be assigned to third parties.
 en | assignment | yes | !Either side may transfer its rights to another company.
-en | assignment | no | Claims must not be assigned without consent.
+en | assignment | no | Claims under this document must not be assigned.
 en | assignment | no | Assignment of rights is prohibited.
 en | assignment | no | !Rights under this document stay with the parties.
 de | auto_renewal | yes | Der Vertrag verlängert sich automatisch um {m} Monate, wenn er nicht gekündigt wird.
@@ -234,7 +233,7 @@ de | insurance | no | Der Lieferant ist nicht verpflichtet, eine Versicherung ab
 de | insurance | no | !Eine Versicherung steht dem Auftragnehmer frei.
 de | assignment | yes | Forderungen aus diesem Dokument dürfen abgetreten werden.
 de | assignment | yes | !Jede Seite darf ihre Rechte auf ein anderes Unternehmen übertragen.
-de | assignment | no | Forderungen dürfen nur mit Zustimmung abgetreten werden.
+de | assignment | no | Forderungen aus diesem Dokument dürfen nicht abgetreten werden.
 de | assignment | no | Die Abtretung von Rechten ist ausgeschlossen.
 de | assignment | no | !Die Rechte aus diesem Dokument bleiben bei den Parteien.
 `

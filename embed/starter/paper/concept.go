@@ -45,7 +45,6 @@ date | Datum | date | date that belongs to the %s
 key | Schlüssel | code | which key opens the %s
 type | Typ | code | model or type of the %s
 status | Status | choice:OK,A1,B2,C3,X | state of the %s
-contact | Kontakt | person | person to ask about the %s
 level | Stand | number:% | how full the %s is, in percent
 owner | Eigentümer | company | company that owns the %s
 location | Standort | place | where the %s is
@@ -81,7 +80,7 @@ received_by | person | who took the goods | Received by; Goods received by | Ang
 approved_by | person | who approved it | Approved by; Released by | Freigegeben von; Genehmigt durch
 site_manager | person | who runs the building site | Site manager; Foreman | Bauleiter; Polier | contact_person
 cashier | person | who served at the till | Cashier; Served by | Kassierer; Es bediente Sie | contact_person
-sales_rep | person | who sold it | Sales rep; Salesperson | Verkäufer/in; Außendienst | contact_person
+sales_rep | person | who sold it | Sales rep; Salesperson | Außendienst; Vertriebsmitarbeiter | contact_person
 technician | person | who did the work | Technician; Engineer | Techniker; Monteur | contact_person
 supervisor | person | who supervises | Supervisor; Team lead | Vorgesetzter; Teamleiter | contact_person
 department | choices:Purchasing,Sales,Logistics,IT,Facilities/Einkauf,Vertrieb,Logistik,IT,Technik | part of the company | Department; Dept. | Abteilung; Abt.
@@ -100,7 +99,7 @@ volume | decimal:m³ | space taken in cubic metres | Volume; Cubic volume | Volu
 dimensions | size | length, width and height | Dimensions; Size | Abmessungen; Maße
 quality_grade | choice:A,B,AA,I,II,S1 | grade of quality | Quality grade; Grade | Güteklasse; Qualitätsstufe
 serial_number | serial | number that identifies the single device | Serial no.; S/N; Serial number | Seriennummer; Serien-Nr.; SN
-order_code | code | code to order the part by | Order code; Ordering code | Bestellcode; Bestellschlüssel
+order_code | code | code to order the part by | Order code; Ordering code | Bestellcode; Bestellschlüssel | order_number
 drawing_number | reference | number of the technical drawing | Drawing no.; Drawing | Zeichnungsnummer; Zeichnung Nr.
 revision | choice:A,B,C,01,02,1.3,2.0 | version of the drawing or document | Revision; Rev. | Revision; Änderungsstand
 material | choices:Steel,Aluminium,Oak,PVC,Brass/Stahl,Aluminium,Eiche,PVC,Messing | what it is made of | Material; Made of | Werkstoff; Material
@@ -132,7 +131,7 @@ leitweg_id | reference | routing number of a public body | Routing ID; Public ro
 purchase_group | code | group of buyers | Purchasing group; Buyer group | Einkäufergruppe; Einkaufsgruppe
 plant | code | plant that receives the goods | Plant; Works code | Werk; Werksnummer
 storage_location | code | where in the store it lies | Storage bin; Bin location; Stock location | Lagerplatz; Lagerort; Regalplatz
-loading_dock | count | dock where the truck is loaded | Dock; Loading dock; Gate no. | Rampe; Tor-Nr.; Ladestelle
+loading_dock | count | dock where the truck is loaded | Dock; Loading dock | Ladestelle; Verladestelle
 route | code | tour of the delivery van | Route; Tour | Tour; Route
 flight_number | code | number of the flight | Flight no.; Flight | Flugnummer; Flug
 booking_code | serial | code of the booking | Booking code; Reservation no.; Booking ref. | Buchungscode; Reservierungsnummer

@@ -35,14 +35,14 @@ func (d *draft) contractTerm() (from, to entry, notice string) {
 		notice = map[string]string{"en": "one month", "de": "ein Monat"}[d.lang]
 	}
 	if d.chance(.4) {
-		notice += d.say(" to the end of the quarter; to the end of the year; to the end of a month", " zum Quartalsende; zum Jahresende; zum Monatsende", "")
+		notice += d.say(" to the end of the quarter|to the end of the year|to the end of a month", " zum Quartalsende|zum Jahresende|zum Monatsende", "")
 	}
 	return d.dateEntry("contract_start", start), d.dateEntry("contract_end", end), notice
 }
 
 // roles of the parties: supplier, customer.
 func (d *draft) roles() (supplier, customer string) {
-	pair := strings.Split(d.say("Supplier/Customer; Contractor/Client; Service Provider/Customer; Seller/Buyer", "Auftragnehmer/Auftraggeber; Lieferant/Kunde; Verkäufer/Käufer; Dienstleister/Kunde", ""), "/")
+	pair := strings.Split(d.say("Supplier/Customer|Contractor/Client|Service Provider/Customer|Seller/Buyer", "Auftragnehmer/Auftraggeber|Lieferant/Kunde|Verkäufer/Käufer|Dienstleister/Kunde", ""), "/")
 	return pair[0], pair[1]
 }
 
@@ -58,7 +58,7 @@ func (d *draft) parties() *block {
 	if d.chance(.5) {
 		slices.Reverse(sides)
 	}
-	b.add(plain(d.say("between; This agreement is made between; by and between", "zwischen; Zwischen; geschlossen zwischen", "")))
+	b.add(plain(d.say("between|This agreement is made between|by and between", "zwischen|Zwischen|geschlossen zwischen", "")))
 	for i, s := range sides {
 		l := line{value(s.c.name), label(", " + s.c.street + ", ")}
 		l = append(l, s.c.place(d.lang)...)
@@ -94,28 +94,28 @@ func (d *draft) deed() *block {
 		b.add(line{label(d.label("document_date") + d.between), value(d.date(d.day))})
 		b.state("document_date", date(d.day))
 	}
-	head(d.say("Term; Duration", "Laufzeit; Vertragsdauer", ""))
+	head(d.say("Term|Duration", "Laufzeit|Vertragsdauer", ""))
 	b.state("contract_start", from.fact)
 	if d.chance(.8) {
-		b.add(line{label(d.say("The agreement starts on ; This agreement takes effect on ", "Der Vertrag beginnt am ; Dieser Vertrag tritt in Kraft am ", "")), value(from.value), label(d.say(" and ends on ; and remains in force until ", " und endet am ; und läuft bis zum ", "")), value(to.value), label(".")})
+		b.add(line{label(d.say("The agreement starts on |This agreement takes effect on ", "Der Vertrag beginnt am |Dieser Vertrag tritt in Kraft am ", "")), value(from.value), label(d.say(" and ends on |and remains in force until ", " und endet am |und läuft bis zum ", "")), value(to.value), label(".")})
 		b.state("contract_end", to.fact)
 	} else {
 		b.add(line{label(d.say("It begins on ", "Er beginnt am ", "")), value(from.value), label(d.say(" and is concluded for an indefinite period.", " und läuft auf unbestimmte Zeit.", ""))})
 	}
 	if d.chance(.75) {
-		b.add(line{label(d.say("Notice period: ; It may be terminated with a notice period of: ; Notice to be given: ", "Kündigungsfrist: ; Die Kündigungsfrist beträgt: ; Frist für die Kündigung: ", "")), value(notice), label(pick(d.r, []string{"", "."}))})
+		b.add(line{label(d.say("Notice period: |It may be terminated with a notice period of: |Notice to be given: ", "Kündigungsfrist: |Die Kündigungsfrist beträgt: |Frist für die Kündigung: ", "")), value(notice), label(pick(d.r, []string{"", "."}))})
 		b.state("notice_period", text(notice))
 	}
-	head(d.say("Price; Remuneration", "Vergütung; Preis", ""))
+	head(d.say("Price|Remuneration", "Vergütung|Preis", ""))
 	if d.chance(.75) {
 		v := d.whole(cents(between(d.r, 1000, 900000)) * 100)
-		b.add(line{label(d.say("The total contract value is ; For the whole term the price is ", "Der Vertragswert beträgt insgesamt ; Der Gesamtpreis für die Laufzeit beträgt ", "")), value(d.price(v)), label(d.say(" plus VAT.; net.", " zzgl. MwSt.; netto.", ""))})
+		b.add(line{label(d.say("The total contract value is |For the whole term the price is ", "Der Vertragswert beträgt insgesamt |Der Gesamtpreis für die Laufzeit beträgt ", "")), value(d.price(v)), label(d.say(" plus VAT.|net.", " zzgl. MwSt.|netto.", ""))})
 		b.state("contract_value", d.numberOf(v))
 		d.showCurrency(b)
 	}
 	if d.chance(.6) {
 		t := d.term(b)
-		b.add(line{label(d.say("Payment: ; Terms of payment: ", "Zahlung: ; Zahlungsbedingungen: ", "")), value(t), label(pick(d.r, []string{"", "."}))})
+		b.add(line{label(d.say("Payment: |Terms of payment: ", "Zahlung: |Zahlungsbedingungen: ", "")), value(t), label(pick(d.r, []string{"", "."}))})
 		b.state("payment_terms", text(t))
 	}
 	return b
@@ -175,7 +175,7 @@ func (d *draft) sections() *block {
 	shuffle(d.r, topics)
 	numbered := d.chance(.6)
 	for _, t := range topics[:between(d.r, 1, 5)] {
-		c, ok := chooseClause(d.r, d.lang, t, d.chance(d.rules.newLabels))
+		c, ok := d.clause(t)
 		if !ok {
 			continue
 		}
@@ -186,8 +186,8 @@ func (d *draft) sections() *block {
 		n++
 		b.addClause(t, c, before)
 		if d.chance(.3) {
-			b.add(plain(d.say("Changes must be made in writing.; The law of the supplier's seat applies.; Annexes form part of this agreement.; Should a provision be void, the others remain valid.; The parties cooperate in good faith.",
-				"Änderungen bedürfen der Schriftform.; Es gilt das Recht am Sitz des Lieferanten.; Anlagen sind Bestandteil dieses Vertrags.; Sollte eine Bestimmung unwirksam sein, bleiben die übrigen gültig.; Die Parteien arbeiten vertrauensvoll zusammen.", "")))
+			b.add(plain(d.say("Changes must be made in writing.|The law of the supplier's seat applies.|Annexes form part of this agreement.|Should a provision be void, the others remain valid.|The parties cooperate in good faith.",
+				"Änderungen bedürfen der Schriftform.|Es gilt das Recht am Sitz des Lieferanten.|Anlagen sind Bestandteil dieses Vertrags.|Sollte eine Bestimmung unwirksam sein, bleiben die übrigen gültig.|Die Parteien arbeiten vertrauensvoll zusammen.", "")))
 		}
 	}
 	return b
@@ -196,7 +196,7 @@ func (d *draft) sections() *block {
 func (d *draft) signatures() *block {
 	b := &block{}
 	if d.chance(.5) {
-		b.add(plain(d.say("Signed: ______________   ______________; For the parties:", "Unterschriften: ______________   ______________; Für die Parteien:", "")))
+		b.add(plain(d.say("Signed: ______________   ______________|For the parties:", "Unterschriften: ______________   ______________|Für die Parteien:", "")))
 	}
 	if d.chance(.4) {
 		b.add(plain(d.say("Page 1 of ", "Seite 1 von ", "") + fmt.Sprint(between(d.r, 2, 14))))

@@ -71,16 +71,18 @@ type draft struct {
 	dateLayout         string
 	format             string // of numbers
 	currency           string
-	decimals           int    // of amounts
-	money              string // how an amount is printed: "€1", "1 €", "EUR 1", "1 EUR" or "1"
-	used               map[string]bool
+	decimals           int             // of amounts
+	money              string          // how an amount is printed: "€1", "1 €", "EUR 1", "1 EUR" or "1"
+	used               map[string]bool // wordings of labels, in lower case
+	said               map[string]bool // what is stated already: clause topics, "vat", "mail"
+	reverse            bool            // the customer owes the tax
 	supplier, customer company
 	day                time.Time
 }
 
 // newDraft decides what the whole document has in common.
 func newDraft(r *rand.Rand, split Split) *draft {
-	d := &draft{r: r, split: split, rules: rulesOf(split), used: map[string]bool{}, decimals: 2}
+	d := &draft{r: r, split: split, rules: rulesOf(split), used: map[string]bool{}, said: map[string]bool{}, decimals: 2}
 	d.kind = chooseKind(r)
 	d.lang = pick(r, []string{"en", "de"})
 	if split == Train && chance(r, .05) && (d.kind == Invoice || d.kind == CreditNote || d.kind == DeliveryNote) {
@@ -132,13 +134,13 @@ func (d *draft) label(name string) string {
 		s := w.choose(d.r, chance(d.r, d.rules.newLabels))
 		if key := strings.ToLower(s); !d.used[key] {
 			d.used[key] = true
-			return s
+			return vary(d.r, s)
 		}
 	}
 	for _, s := range slices.Concat(w.known, labels[d.lang][name].known) {
 		if key := strings.ToLower(s); !d.used[key] {
 			d.used[key] = true
-			return s
+			return vary(d.r, s)
 		}
 	}
 	return w.known[len(w.known)-1]
@@ -146,10 +148,10 @@ func (d *draft) label(name string) string {
 
 func (d *draft) chance(p float64) bool { return chance(d.r, p) }
 
-// say returns one of the sentences of the language. They are separated by "; ".
+// say returns one of the sentences of the language. They are parted by "|".
 func (d *draft) say(en, de, fr string) string {
 	list := map[string]string{"en": en, "de": de, "fr": fr}[d.lang]
-	return pick(d.r, strings.Split(list, "; "))
+	return pick(d.r, strings.Split(list, "|"))
 }
 
 func (d *draft) date(t time.Time) string { return writeDate(t, d.dateLayout, d.lang) }
@@ -230,6 +232,7 @@ func (d *draft) finish(blocks []*block) Document {
 	joined := false
 	for i, part := range blocks {
 		if len(part.lines) == 0 {
+			part.gather(&doc)
 			continue
 		}
 		if b.Len() > 0 && i > 0 {
@@ -279,6 +282,7 @@ func (b *block) gather(doc *Document) {
 		doc.Items = b.items
 	}
 	if b.terms != nil {
+		b.terms.Topic = "terms"
 		doc.Terms = b.terms
 	}
 }

@@ -2,10 +2,8 @@ package paper
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
-	"time"
 )
 
 // concept is something that a document may hold beside the canonical facts.
@@ -65,7 +63,7 @@ var concepts = func() (all []concept) {
 			c := concept{name: slug(thing[0] + " " + property[0]), value: property[2], about: fmt.Sprintf(property[3], strings.ToLower(thing[0]))}
 			c.labels = map[string][]string{
 				"en": {thing[0] + " " + property[0], capitalise(property[0]) + " of " + strings.ToLower(thing[0])},
-				"de": {thing[1] + "-" + property[1], property[1] + " " + thing[1]},
+				"de": {thing[1] + "-" + property[1]},
 			}
 			if !listed[c.name] {
 				all = append(all, c)
@@ -233,6 +231,3 @@ func (d *draft) extraValue(how string) (string, Fact) {
 	}
 	return s, text(s)
 }
-
-var _ = rand.Rand{}
-var _ time.Time

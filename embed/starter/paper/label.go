@@ -33,6 +33,7 @@ var labels = func() map[string]map[string]wordings {
 			all[lang][name] = parseWordings(list)
 		}
 	}
+	addMore(all)
 	return all
 }()
 
@@ -54,13 +55,13 @@ title.invoice = INVOICE; Invoice; Tax Invoice; TAX INVOICE; Sales Invoice; Comme
 title.credit_note = CREDIT NOTE; Credit Note; Credit memo; !Sales credit
 title.order = PURCHASE ORDER; Purchase Order; ORDER; Order; !Procurement order
 title.delivery_note = DELIVERY NOTE; Delivery Note; Packing list; Packing slip; !Goods dispatch note
-title.receipt = RECEIPT; Receipt; SALES RECEIPT; Customer copy; !Till receipt
+title.receipt = RECEIPT; Receipt; SALES RECEIPT; Sales slip; !Till receipt
 title.contract = CONTRACT; SERVICE AGREEMENT; Framework Agreement; Supply Agreement; Maintenance contract; LEASE AGREEMENT; !Master services agreement
 document_number.invoice = Invoice No; Invoice Number; Invoice #; Inv. No.; Invoice; Inv #; Document No.; Invoice ID; !Bill number; !Tax invoice ref
 document_number.credit_note = Credit note no.; Credit Note; Credit memo #; Document No.; !Credit ref
 document_number.order = PO Number; Purchase Order No.; Order No.; Order number; P.O. #; !Order ID
 document_number.delivery_note = Delivery note no.; Delivery Note; DN no.; Packing slip #; Dispatch no.; !Delivery slip
-document_number.receipt = Receipt no.; Receipt #; Bon; Transaction; Sale no.; !Slip no
+document_number.receipt = Receipt no.; Receipt #; Transaction; Sale no.; !Slip no
 document_number.contract = Contract No.; Agreement No.; Contract number; Contract ref.; !Contract ID
 order_number = PO Number; Purchase Order; P.O. No.; Your order; Order No.; Customer PO; PO; Order ref; !Your purchase order no; !Buyer order
 order_date = Order date; Ordered on; Date of order; PO date; !Order placed

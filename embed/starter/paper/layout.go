@@ -8,10 +8,10 @@ import (
 
 // layouts are the ways to set labelled values. What stands more than once is
 // more frequent.
-var layouts = strings.Fields("colon colon colon colon padded padded above columns pairs leader sentence bullets bullets bullets grid grid right tabs after markdown form")
+var layouts = strings.Fields("colon colon colon colon padded padded above columns pairs leader sentence bullets bullets bullets grid grid right tabs after markdown form drawn drawn drawn drawn drawn drawn drawn")
 
 // newLayouts occur in test splits only.
-var newLayouts = strings.Fields("brackets markdown-table angle")
+var newLayouts = strings.Fields("brackets markdown-table angle drawn-new drawn-new")
 
 func chooseLayout(r *rand.Rand, share float64) string {
 	if chance(r, share) {
@@ -46,6 +46,8 @@ func setEntries(r *rand.Rand, entries []entry, layout, between string) (out []li
 		return setTogether(r, entries, layout, between)
 	case "bullets":
 		return setMarked(r, entries)
+	case "drawn", "drawn-new":
+		return setDrawn(r, entries, layout == "drawn-new")
 	}
 	dots := strings.Repeat(".", 1+r.IntN(12))
 	under := chance(r, .5)

@@ -3,6 +3,7 @@ package paper
 import (
 	"math/rand/v2"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -20,8 +21,11 @@ func damage(r *rand.Rand, s string, share float64) string {
 		return s
 	}
 	var b strings.Builder
-	for _, c := range s {
-		if !chance(r, share) || c == '\n' {
+	in := []rune(s)
+	for i, c := range in {
+		// Numbers in labels are values too: "VAT 19 %".
+		number := unicode.IsDigit(c) || i > 0 && i+1 < len(in) && unicode.IsDigit(in[i-1]) && unicode.IsDigit(in[i+1])
+		if number || !chance(r, share) || c == '\n' {
 			b.WriteRune(c)
 			continue
 		}

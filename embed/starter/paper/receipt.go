@@ -27,8 +27,15 @@ func (d *draft) receipt() []*block {
 	shuffle(d.r, es)
 	d.put(meta, pick(d.r, []string{"colon", "padded", "pairs", "sentence"}), es...)
 	items := d.newItems()
-	for i := range items { // no discounts on slips: one price a line
+	for i := range items { // small sums, no discounts
 		items[i].discount = 0
+		items[i].price = max(items[i].price%8000/100*100+95, 50)
+		if d.decimals == 0 {
+			items[i].price = items[i].price / 100 * 10000
+		}
+		if items[i].quantity >= 1000 {
+			items[i].quantity = 100 * between(d.r, 1, 6)
+		}
 		items[i].amount = d.whole(cents(math.Round(float64(items[i].price) * float64(items[i].quantity) / 100)))
 	}
 	goods := d.slip(items)
@@ -79,12 +86,12 @@ func (d *draft) slipTotals(total cents) *block {
 	es := []entry{d.priceEntry("total_amount", total)}
 	if d.chance(.6) {
 		e := entry{value: d.price(tax), name: "tax_amount", fact: d.numberOf(tax)}
-		e.label = strings.ReplaceAll(d.say("incl. {r}% VAT; VAT {r}% included; of which tax {r}%", "inkl. {r}% MwSt.; darin {r} % MwSt.; enth. MwSt {r}%", ""), "{r}", decimalComma(percent(rate), d.lang))
+		e.label = strings.ReplaceAll(d.say("incl. {r}% VAT|VAT {r}% included|of which tax {r}%", "inkl. {r}% MwSt.|darin {r} % MwSt.|enth. MwSt {r}%", ""), "{r}", decimalComma(percent(rate), d.lang))
 		b.state("tax_rate", number(percent(rate)))
 		es = append(es, e)
 	}
 	if d.chance(.5) {
-		es = append(es, d.textEntry("payment_method", d.say("Cash; Visa; Mastercard; Debit card; Credit card; Contactless", "Bar; EC-Karte; girocard; Visa; Kreditkarte; Kontaktlos", "")))
+		es = append(es, d.textEntry("payment_method", d.say("Cash|Visa|Mastercard|Debit card|Credit card|Contactless", "Bar|EC-Karte|girocard|Visa|Kreditkarte|Kontaktlos", "")))
 	}
 	layout := map[string]string{"till": "right", "till-wide": "padded", "till-plain": "colon", "till-marked": "brackets"}[d.layout]
 	d.put(b, layout, es...)
@@ -94,10 +101,9 @@ func (d *draft) slipTotals(total cents) *block {
 
 func (d *draft) thanks() *block {
 	b := &block{}
-	b.add(plain(d.say("Thank you for your visit!; Have a nice day; Please keep this slip", "Vielen Dank für Ihren Einkauf!; Auf Wiedersehen; Bitte Beleg aufbewahren", "")))
-	if !d.used["vat"] && d.chance(.4) {
+	b.add(plain(d.say("Thank you for your visit!|Have a nice day|Please keep this slip", "Vielen Dank für Ihren Einkauf!|Auf Wiedersehen|Bitte Beleg aufbewahren", "")))
+	if !d.said["vat"] && d.chance(.4) {
 		d.vat(b)
 	}
 	return b
 }
-

@@ -137,8 +137,6 @@ func (d *draft) unmentioned(doc *Document) {
 		said[c.Topic] = true
 	}
 	if doc.Terms != nil {
-		said[doc.Terms.Topic] = true
-		doc.Terms.Topic = "terms"
 		said["penalty"], said["advance_payment"], said["assignment"] = true, true, true // terms may touch them
 	}
 	topics := append([]string(nil), clauseTopics[d.kind]...)

@@ -28,6 +28,7 @@ func (d *draft) trade() []*block {
 	var table, totals, pay, clauses *block
 	items = d.newItems()
 	priced := d.kind != DeliveryNote
+	d.reverse = d.kind == Invoice && d.lang != "fr" && d.chance(.07)
 	if priced && d.chance(.9) || !priced {
 		table = d.itemBlock(items, priced)
 	}
@@ -152,7 +153,7 @@ func (d *draft) letterhead() *block {
 func (d *draft) vat(b *block) {
 	b.add(line{label(d.label("supplier_vat_id") + d.between), value(d.printedVAT(d.supplier.vat))})
 	b.state("supplier_vat_id", text(d.supplier.vat))
-	d.used["vat"] = true
+	d.said["vat"] = true
 }
 
 // printedVAT puts a space behind the country now and then.
@@ -170,7 +171,7 @@ func (d *draft) mailAddress(b *block) {
 		b.add(line{label(d.label("supplier_email") + ": "), value(d.supplier.email)})
 	}
 	b.state("supplier_email", text(d.supplier.email))
-	d.used["mail"] = true
+	d.said["mail"] = true
 }
 
 // addressee is the customer, or the supplier of an order, always labelled.
@@ -239,8 +240,8 @@ func (d *draft) meta(first []entry) *block {
 	if d.chance(.25) {
 		es = append(es, d.textEntry("contact_person", person(r, d.lang)))
 	}
-	if d.kind != Order && !d.used["vat"] && d.chance(.2) {
-		d.used["vat"] = true
+	if d.kind != Order && !d.said["vat"] && d.chance(.2) {
+		d.said["vat"] = true
 		es = append(es, d.spacedEntry("supplier_vat_id", d.printedVAT(d.supplier.vat), d.supplier.vat))
 	}
 	if d.chance(.5) {
@@ -273,10 +274,9 @@ func (d *draft) totals(items []item) *block {
 		if off > 0 {
 			net -= off
 			es = append(es, entry{label: d.label("gross_goods"), value: d.price(goods)}, d.priceEntry("discount_amount", off))
-			d.used["must show net"] = true
 		}
 	}
-	if d.used["must show net"] || d.chance(.8) {
+	if net < goods || d.chance(.8) {
 		es = append(es, d.priceEntry("net_amount", net))
 	}
 	var shipping cents
@@ -289,7 +289,10 @@ func (d *draft) totals(items []item) *block {
 		rate = pick(d.r, []int{770, 810, 810, 260})
 	}
 	tax := d.whole(cents(math.Round(float64(net+shipping) * float64(rate) / 10000)))
-	if d.chance(.8) {
+	if d.reverse {
+		tax = 0
+	} else if d.chance(.8) {
+		d.said["tax"] = true
 		e := d.priceEntry("tax_amount", tax)
 		if strings.Contains(e.label, "{r}") {
 			b.state("tax_rate", number(percent(rate)))
@@ -301,6 +304,7 @@ func (d *draft) totals(items []item) *block {
 	}
 	total := net + shipping + tax
 	if d.kind == Invoice && d.chance(.12) {
+		d.said["advance_payment"] = true
 		paid := d.whole(total * cents(pick(d.r, []int{10, 20, 25, 30, 50})) / 100)
 		e := d.priceEntry("total_amount", total)
 		e.label = d.label("total_before_payment")
@@ -334,7 +338,7 @@ func (d *draft) showCurrency(b *block) {
 	if d.money != "1" {
 		b.state("currency", text(d.currency))
 	} else if d.chance(.6) {
-		b.add(line{label(d.say("All amounts in ; Currency: ; Prices in ", "Alle Beträge in ; Währung: ; Preise in ", "Montants en ")), value(d.currency)})
+		b.add(line{label(d.say("All amounts in |Currency: |Prices in ", "Alle Beträge in |Währung: |Preise in ", "Montants en ")), value(d.currency)})
 		b.state("currency", text(d.currency))
 	}
 }
@@ -361,7 +365,7 @@ func (d *draft) payment() *block {
 		es = append(es, d.distractor("other_iban", group4(accountNumber(r, d.customer.country))))
 	}
 	if d.chance(.1) {
-		es = append(es, d.textEntry("payment_method", d.say("Bank transfer; Credit card; Cheque; PayPal", "Überweisung; Kreditkarte; PayPal; Lastschrift", "Virement; Carte bancaire")))
+		es = append(es, d.textEntry("payment_method", d.say("Bank transfer|Credit card|Cheque|PayPal", "Überweisung|Kreditkarte|PayPal|Lastschrift", "Virement|Carte bancaire")))
 	}
 	var free line
 	if d.chance(.75) && d.kind != CreditNote {
@@ -392,7 +396,11 @@ func (d *draft) payment() *block {
 // term chooses payment terms and states whether they are unusual.
 func (d *draft) term(b *block) string {
 	t := chooseTerm(d.r, d.lang, d.chance(.4), d.chance(d.rules.newLabels))
-	b.terms = &Clause{Topic: t.topic, Text: t.wording, Holds: t.unusual, Stated: true}
+	d.said[t.topic] = true
+	if t.unusual { // unusual terms may touch these
+		d.said["advance_payment"], d.said["penalty"], d.said["assignment"] = true, true, true
+	}
+	b.terms = &Clause{Topic: "terms", Text: t.wording, Holds: t.unusual, Stated: true}
 	return t.wording
 }
 
@@ -401,22 +409,40 @@ func (d *draft) clauseBlock(n int) *block {
 	b := &block{}
 	topics := slices.Clone(clauseTopics[d.kind])
 	shuffle(d.r, topics)
+	if d.reverse {
+		topics, n = append([]string{"reverse_charge"}, topics...), max(n, 1)
+	}
 	for _, t := range topics[:min(n, len(topics))] {
-		if c, ok := chooseClause(d.r, d.lang, t, d.chance(d.rules.newLabels)); ok {
+		if c, ok := d.clause(t); ok {
 			b.addClause(t, c, "")
 		}
 	}
 	return b
 }
 
+// clause chooses a sentence about a topic that nothing else touches.
+func (d *draft) clause(topic string) (c clauseText, ok bool) {
+	yes := d.chance(.5)
+	if topic == "reverse_charge" {
+		if yes = d.reverse; !yes && !d.said["tax"] {
+			return c, false
+		}
+	}
+	if d.said[topic] {
+		return c, false
+	}
+	d.said[topic] = true
+	return chooseClause(d.r, d.lang, topic, yes, d.chance(d.rules.newLabels))
+}
+
 // foot holds what nobody asks for.
 func (d *draft) foot(items int) *block {
 	b := &block{}
 	r := d.r
-	if !d.used["vat"] && d.kind != Order && d.chance(.3) {
+	if !d.said["vat"] && d.kind != Order && d.chance(.3) {
 		d.vat(b)
 	}
-	if !d.used["mail"] && d.kind != Order && d.chance(.25) {
+	if !d.said["mail"] && d.kind != Order && d.chance(.25) {
 		d.mailAddress(b)
 	}
 	if d.chance(.06) && items > 0 && d.lang != "fr" {
@@ -424,13 +450,12 @@ func (d *draft) foot(items int) *block {
 	}
 	for range r.IntN(3) {
 		b.add(plain(d.say(
-			"Thank you for your business.; Please quote the document number.; Registered in England No. "+digits(r, 8)+"; Page 1 of 1; This document was generated electronically.; Approved by "+person(r, "en")+"; E. & O. E.",
-			"Vielen Dank für Ihren Auftrag.; Amtsgericht "+pick(r, cities["de"])+" HRB "+digits(r, 5)+"; Geschäftsführer: "+person(r, "de")+"; Seite 1 von 1; Steuernummer "+digits(r, 2)+"/"+digits(r, 3)+"/"+digits(r, 5)+"; Es gelten unsere AGB.",
-			"Merci de votre confiance.; RCS "+pick(r, cities["fr"])+" "+digits(r, 9)+"; Page 1 sur 1; SIRET "+digits(r, 14))))
+			"Thank you for your business.|Please quote the document number.|Page 1 of 1|This document was generated electronically.|E. & O. E.",
+			"Vielen Dank für Ihren Auftrag.|Amtsgericht "+pick(r, cities["de"])+"|Geschäftsführer: "+person(r, "de")+"|Seite 1 von 1|Es gelten unsere AGB.",
+			"Merci de votre confiance.|RCS "+pick(r, cities["fr"])+" "+digits(r, 9)+"|Page 1 sur 1|SIRET "+digits(r, 14))))
 	}
 	if d.chance(.2) {
 		b.add(plain(d.supplier.web))
 	}
 	return b
 }
-
