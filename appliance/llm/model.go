@@ -90,8 +90,8 @@ type Model struct {
 	ContextTokens int          `json:"contextTokens"`
 	Capabilities  Capabilities `json:"capabilities"`
 	Price         Price        `json:"price"`
-	Starter       bool         `json:"starter,omitempty"` // a starter model of Skerry, with the limits that its card states
-	Note          string       `json:"note,omitempty"`    // what a person choosing it should know
+	Starter       bool         `json:"starter,omitempty"`     // a starter model of Skerry, with the limits that its card states
+	Note          string       `json:"note,omitempty"`        // what a person choosing it should know
 	Calibration   *Calibration `json:"calibration,omitempty"` // of its confidences; nil = they are taken as they come
 	Lock          Lock         `json:"lock"`
 }

@@ -14,8 +14,9 @@ import (
 // was whole before is kept.
 //
 // The confidence of a value is the probability of the least probable token that
-// overlaps its JSON, quotation marks included: they hold the choice between a
-// value and null. Where the model has a [Calibration], its curve is applied to
+// overlaps its JSON, from the colon before it, which vocabularies merge with a
+// quotation mark, so that it holds the choice between a value and null; and of a
+// number to the character after it, which holds the choice to end it. Where the model has a [Calibration], its curve is applied to
 // that, before any check. Of a generated text it is the geometric mean of the token
 // probabilities, that is, one over the perplexity: it says how natural the text
 // is to the model, not how true. Without token probabilities, or where they do
@@ -91,6 +92,18 @@ func newOutput(prefill string, r Response) output {
 		}
 	}
 	return o
+}
+
+// of returns the confidence in a whole value: see [Adapted.Read].
+func (o output) of(v raw) (Confidence, ConfidenceSource) {
+	start, end := v.start, v.end
+	if before := strings.TrimRight(o.text[:start], " \t\r\n"); strings.HasSuffix(before, ":") {
+		start = len(before) - 1
+	}
+	if v.kind == rawNumber && end < len(o.text) {
+		end++
+	}
+	return o.confidence(start, end)
 }
 
 // confidence returns the probability of the least probable token that overlaps
@@ -211,7 +224,7 @@ func (f Field) read(v raw, o output, doc *source) Value {
 	if f.Type == TypeList {
 		return f.readList(v, o, doc)
 	}
-	confidence, from := o.confidence(v.start, v.end)
+	confidence, from := o.of(v)
 	value, text, problem := f.typed(v)
 	switch {
 	case problem != "":
@@ -248,7 +261,8 @@ func (f Field) cut(v raw, o output, doc *source) Value {
 	return value
 }
 
-// readList reads a list of objects. Its confidence is the least of its values.
+// readList reads a list of objects. Its confidence is the least of its values
+// and of the tokens between them, which decide whether one more follows.
 func (f Field) readList(v raw, o output, doc *source) Value {
 	switch {
 	case v.kind == rawNull && !f.Nullable:
@@ -256,12 +270,9 @@ func (f Field) readList(v raw, o output, doc *source) Value {
 	case v.kind != rawList && v.kind != rawNull:
 		return refuse(nil, "%s is no list", v.said())
 	}
-	confidence, from := o.confidence(v.start, v.end)
+	confidence, from := o.of(v)
 	if v.kind == rawNull {
 		return Value{JSON: json.RawMessage("null"), Confidence: confidence, Source: from}
-	}
-	if len(v.items) > 0 && from == FromTokens {
-		confidence = 1 // the least of the values; brackets and keys do not count
 	}
 	var problems []string
 	elements := make([]string, len(v.items))

@@ -326,8 +326,8 @@ func TestConfidenceIsOfTheRightTokens(t *testing.T) {
 		}
 		got := m.Read([]Response{{Text: answer, Tokens: ts, Finish: FinishStop}})
 		for name, value := range map[string]string{"a": a, "b": b} {
-			start := strings.Index(answer, `"`+name+`":`) + 4
-			end := start + len(value) + 2
+			start := strings.Index(answer, `"`+name+`":`) + 3 // the colon
+			end := start + len(value) + 3
 			want := 0.9
 			for i, at := 0, 0; i < len(ts); i++ {
 				next := at + len(ts[i].Bytes)
@@ -341,6 +341,37 @@ func TestConfidenceIsOfTheRightTokens(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestConfidenceHoldsEveryChoice: what decides a value may lie in a token beside
+// it: the colon that is one with a quotation mark, or is not, before null; the
+// comma that ends a number; the bracket that ends a list.
+func TestConfidenceHoldsEveryChoice(t *testing.T) {
+	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "1: 14 a b c", Fields: []Field{
+		{Name: "s", Type: TypeString, Nullable: true}, {Name: "n", Type: TypeDecimal, Nullable: true},
+		{Name: "l", Type: TypeList, Of: []Field{{Name: "k", Type: TypeString}}}, {Name: "z", Type: TypeString, Nullable: true},
+	}}, starter, Profile{Tasks: map[TaskKind]*TaskProfile{TaskExtract: {User: "{document}{fields}", Field: "{name}{type}{about}",
+		Types: map[FieldType]string{TypeString: "s", TypeDecimal: "n", TypeList: "l"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces := []string{`{"`, `s`, `":`, ` null`, `,"`, `n`, `" : `, `1`, `4`, `, "`, `l`, `":`, `[{"k`, `":"`, `a`, `"}`, `,{"k":"`, `b"`, `}]`, `,"`, `z`, `":"`, `c`, `"`, `}`}
+	for doubtful, field := range map[int]string{1: "", 2: "s", 3: "s", 4: "", 5: "", 6: "n", 7: "n", 8: "n", 9: "n", 11: "l", 14: "l", 16: "l", 18: "l", 19: "", 20: "", 21: "z", 23: "z", 24: ""} {
+		r := Response{Finish: FinishStop}
+		for i, piece := range pieces {
+			p := 0.9
+			if i == doubtful {
+				p = 0.1
+			}
+			r.Text += piece
+			r.Tokens = append(r.Tokens, Token{Bytes: []byte(piece), Logprob: math.Log(p)})
+		}
+		for name, v := range a.Read([]Response{r}).Values {
+			if doubt := v.Confidence < 0.5; doubt != (name == field) {
+				t.Errorf("doubt about %q of %s: %s has confidence %v (%s), want doubt about %q alone", pieces[doubtful], r.Text, name, v.Confidence, v.Problem, field)
+			}
+		}
+	}
 }
 
 // TestNumbersAreFoundAsWritten: a number written in any convention is found
