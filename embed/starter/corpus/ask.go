@@ -131,7 +131,11 @@ func (a *asker) present() []candidate {
 	}
 	for i, x := range a.d.Extras {
 		if a.may(x.Concept) {
-			all = append(all, candidate{2, func() { a.askExtra(x, 100+i, false) }})
+			weight := 2.0
+			if a.split == Unseen {
+				weight = 8 // it is they that the split is for
+			}
+			all = append(all, candidate{weight, func() { a.askExtra(x, 100+i, false) }})
 		}
 	}
 	return all
@@ -189,7 +193,7 @@ func (a *asker) disputed(name string) bool {
 	case "account_holder":
 		return !has("iban")
 	case "net_amount", "tax_amount":
-		return a.d.Kind == paper.Receipt && strings.Contains(a.lower, "incl")
+		return has("contract_value") || a.d.Kind == paper.Receipt && strings.Contains(a.lower, "incl")
 	case "total_amount":
 		return has("net_amount") || has("contract_value")
 	}
@@ -219,8 +223,9 @@ func (a *asker) askFact(c *concept, order int, fact *paper.Fact) {
 		return
 	}
 	q := question{order: order, target: Target{Canonical: c.canonical, JSON: "null", Absent: fact == nil, Seen: true}}
-	q.field = llm.Field{Name: a.spell(pick(a.r, names)), Type: fieldType(c.base)}
-	q.target.Seen = a.seenName(c, q.field.Name)
+	name := pick(a.r, names)
+	q.target.Seen = a.seenName(c, name)
+	q.field = llm.Field{Name: a.spell(a.vary(name)), Type: fieldType(c.base)}
 	// A name may be known while the description carries what is meant.
 	switch {
 	case len(abouts) > 0 && chance(a.r, a.opaque):
@@ -228,6 +233,7 @@ func (a *asker) askFact(c *concept, order int, fact *paper.Fact) {
 	case len(abouts) > 0 && (a.split == Unseen || chance(a.r, .33)):
 		q.field.About = pick(a.r, abouts)
 	}
+	q.field.About = a.varyAbout(q.field.About)
 	if fact != nil {
 		q.target.JSON = fact.JSON
 	}

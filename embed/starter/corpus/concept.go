@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"slices"
 	"strings"
 
 	"skerry/appliance/llm"
@@ -23,6 +24,7 @@ type phrase struct {
 	kinds   string // letters of the kinds of documents; "" = all
 	present bool   // only where the document has the value
 	unpaid  bool   // only where no part of the amount has been paid
+	paid    bool   // only where a part has been paid
 }
 
 // phrases are the ways to say one thing: those of training, and those held out.
@@ -85,6 +87,8 @@ func (p *phrases) parse(list string) {
 				f.present, s = true, rest
 			} else if rest, ok := strings.CutSuffix(s, "-"); ok {
 				f.unpaid, s = true, rest
+			} else if rest, ok := strings.CutSuffix(s, "^"); ok {
+				f.paid, s = true, rest
 			} else {
 				break
 			}
@@ -105,12 +109,27 @@ func (p *phrases) parse(list string) {
 func fit(list []phrase, kind paper.Kind, present, partPaid bool) []string {
 	var out []string
 	for _, p := range list {
-		if (p.kinds == "" || strings.Contains(p.kinds, letter[kind])) && (present || !p.present) && !(partPaid && p.unpaid) {
+		if (p.kinds == "" || strings.Contains(p.kinds, letter[kind])) && (present || !p.present) && !(partPaid && p.unpaid) && (partPaid || !p.paid) {
 			out = append(out, p.text)
 		}
 	}
 	return out
 }
+
+// canonicalNames are the names, without what spelling adds, that ask for
+// canonical facts. An extra that bears one of them is asked for by another.
+var canonicalNames = func() map[string]bool {
+	m := map[string]bool{}
+	for _, c := range concepts {
+		if c.never {
+			continue
+		}
+		for _, p := range slices.Concat(c.names.seen, c.names.held) {
+			m[plainName(p.text)] = true
+		}
+	}
+	return m
+}()
 
 // fieldType of a fact's type.
 func fieldType(base string) llm.FieldType {

@@ -68,14 +68,32 @@ type Option struct {
 	Short bool
 }
 
-// Make returns example i of a split. Equal arguments give equal examples.
+// Make returns example i of a split. Equal arguments give equal examples. In
+// the split Page the document has no text yet: read it and use [Ask].
 func Make(seed uint64, split paper.Split, i int, opt Option) Example {
-	r := rand.New(rand.NewPCG(seed*0x9e3779b97f4a7c15+uint64(len(split)), uint64(i)*0xbf58476d1ce4e5b9+hashOf(split)))
 	from := split
 	if split == Unseen {
-		from = pick(r, []paper.Split{paper.Clean, paper.Noisy})
+		from = []paper.Split{paper.Clean, paper.Noisy}[i%2]
 	}
-	a := &asker{r: r, split: split, e: Example{Split: split, Seed: seed, Index: i}, short: opt.Short}
+	d := paper.Document{}
+	if opt.Short {
+		d = paper.Short(seed, from, i)
+	} else {
+		d = paper.Make(seed, from, i)
+	}
+	return Ask(seed, split, i, opt, d)
+}
+
+// Ask returns example i of a split about a document that is there already.
+func Ask(seed uint64, split paper.Split, i int, opt Option, d paper.Document) Example {
+	r := rand.New(rand.NewPCG(seed*0x9e3779b97f4a7c15, uint64(i)*0xbf58476d1ce4e5b9+hashOf(split)))
+	a := &asker{r: r, split: split, e: Example{Split: split, Seed: seed, Index: i, Document: d}, short: opt.Short, unclear: map[string]bool{}}
+	a.d = &a.e.Document
+	for _, name := range d.Unclear {
+		a.unclear[name] = true
+	}
+	_, a.partPaid = d.Facts["amount_paid"]
+	a.lower = strings.ToLower(d.Text)
 	kind := r.Float64()
 	switch {
 	case split == Unseen:
@@ -83,11 +101,10 @@ func Make(seed uint64, split paper.Split, i int, opt Option) Example {
 	case split == paper.Page:
 		kind *= .98 // nobody chats about pages
 	}
-	a.draw(seed, from, i)
 	switch {
-	case kind < .72:
+	case kind < .67:
 		a.fields()
-	case kind < .85:
+	case kind < .85: // some documents have no list to ask for, and give fields
 		a.list()
 	case kind < .98:
 		a.classify()
@@ -104,22 +121,6 @@ func hashOf(s paper.Split) uint64 {
 		h = (h ^ uint64(s[i])) * 1099511628211
 	}
 	return h
-}
-
-// draw takes a document.
-func (a *asker) draw(seed uint64, split paper.Split, i int) {
-	if a.short {
-		a.e.Document = paper.Short(seed, split, i)
-	} else {
-		a.e.Document = paper.Make(seed, split, i)
-	}
-	a.d = &a.e.Document
-	a.unclear = map[string]bool{}
-	for _, name := range a.d.Unclear {
-		a.unclear[name] = true
-	}
-	_, a.partPaid = a.d.Facts["amount_paid"]
-	a.lower = strings.ToLower(a.d.Text)
 }
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }

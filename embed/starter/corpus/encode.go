@@ -90,6 +90,34 @@ func (e *Encoder) Messages(x Example) ([]llm.Message, error) {
 	return a.Requests[0].Messages, nil
 }
 
+// ErrUnreadable is the error for an example whose right answer the appliance
+// would refuse, mostly because a value was damaged beside its label.
+var ErrUnreadable = errors.New("the right answer would be refused")
+
+// Check returns an error that wraps [ErrUnreadable] if the appliance's reader
+// finds a problem with the right answer, or does not give it back.
+func (e *Encoder) Check(x Example) error {
+	if x.Group == Chat {
+		return nil
+	}
+	a, err := e.Adapt(x)
+	if err != nil {
+		return err
+	}
+	got := a.Read([]llm.Response{{Text: x.Answer, Finish: llm.FinishStop}})
+	for _, t := range x.Targets {
+		if v, ok := got.Values[t.Name]; ok && v.Problem != "" {
+			return fmt.Errorf("%w: %s: %s", ErrUnreadable, t.Name, v.Problem)
+		}
+	}
+	for _, f := range x.Prompt.Fields { // lists have no target of their own
+		if v := got.Values[f.Name]; v.Problem != "" {
+			return fmt.Errorf("%w: %s: %s", ErrUnreadable, f.Name, v.Problem)
+		}
+	}
+	return nil
+}
+
 // Prompt returns the tokens of a conversation up to the model's turn. Text
 // between control tokens is encoded as one, as the runner does it.
 func (e *Encoder) Prompt(messages []llm.Message) ([]tokenizer.ID, error) {

@@ -24,7 +24,7 @@ func (a *asker) askExtra(x paper.Extra, order int, absent bool) {
 	if absent {
 		q.target.JSON = "null"
 	}
-	q.field = llm.Field{Name: a.spell(x.Name), Type: fieldType(x.Fact.Type)}
+	q.field = llm.Field{Name: a.spell(a.vary(x.Name)), Type: fieldType(x.Fact.Type)}
 	about := x.About
 	if x.Label != "" && (about == "" || chance(a.r, .3)) {
 		forms := labelled.seen
@@ -35,12 +35,19 @@ func (a *asker) askExtra(x paper.Extra, order int, absent bool) {
 		about = fmt.Sprintf(form, x.Label)
 	}
 	opaque := max(a.opaque, .2)
+	if canonicalNames[plainName(x.Name)] { // alone it would ask for something else
+		opaque = 1
+		if about == "" {
+			return
+		}
+	}
 	switch {
 	case about != "" && chance(a.r, opaque):
 		q.field.Name, q.field.About, q.target.Opaque = a.opaqueName(), about, true
 	case about != "" && chance(a.r, .35):
 		q.field.About = about
 	}
+	q.field.About = a.varyAbout(q.field.About)
 	a.add(q)
 }
 

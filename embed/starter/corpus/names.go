@@ -8,8 +8,8 @@ package corpus
 // c credit note, o order, d delivery note, r receipt, k contract, m e-mail.
 // "+" at the end: only asked for where the document has it, because of a
 // document without it a reader might take something else for it. "-" at the
-// end: not asked where the document states a part payment, which makes it
-// ambiguous. "absent" are the kinds of documents where asking for what is not
+// end: not where the document states a part payment, which makes it ambiguous;
+// "^": only there. "absent" are the kinds of documents where asking for what is not
 // there is a likely question; "type" is the type of what is never there.
 const nameTable = `
 == document_number
@@ -168,9 +168,9 @@ names = amount_paid; paid; already_paid; deposit; prepayment; prepaid; anzahlung
 about = amount that has already been paid; deposit or prepayment received; !money the supplier already has
 about = bereits gezahlter Betrag; geleistete Anzahlung; !was schon überwiesen ist
 == amount_due
-names = amount_due; balance_due; balance; open_amount; outstanding; remaining_amount; restbetrag; offener_betrag; noch_zu_zahlen; amount_outstanding; !left_to_pay; !restforderung; still_to_pay
-about = amount that is still to be paid; what remains after the payment received; open balance; !rest that is owed
-about = noch zu zahlender Betrag; was nach Abzug der Zahlung offen bleibt; !Rest, der noch geschuldet ist
+names = amount_due; balance_due; amount_due; balance^; open_amount; outstanding; remaining_amount^; restbetrag^; offener_betrag; noch_zu_zahlen; amount_outstanding; !left_to_pay; !restforderung^; still_to_pay; !sum_owed
+about = amount that is still to be paid; what remains after the payment received^; open balance; !rest that is owed^; !what is owed now
+about = noch zu zahlender Betrag; was nach Abzug der Zahlung offen bleibt^; !was noch geschuldet wird
 == iban
 absent = ickord
 names = iban; supplier_iban; bank_account; iban_number; bank_iban; bankverbindung; konto_iban; account_iban; iban_lieferant; !pay_to_account; !iban_nr; iban; iban; iban
@@ -216,7 +216,7 @@ about = number of the invoice; Nummer der Rechnung; !unique number of this bill
 == supplier_tax_number
 type = string
 absent = ickor
-names = company_register_number; fax; fax_number; supplier_fax; handelsregister; register_no; webshop_order; tracking_number; sendungsnummer; shipment_number; !trade_register; !faxnummer; vehicle_plate; kennzeichen; insurance_number; cost_center_code; batch_number; chargennummer; serial_number; seriennummer; !lot_number; passport_number
+names = company_register_number; fax; fax_number; supplier_fax; handelsregister; register_no; webshop_order; tracking_number; sendungsnummer; shipment_number; !trade_register; vehicle_plate; kennzeichen; insurance_number; cost_center_code; batch_number; chargennummer; serial_number; seriennummer; !lot_number; passport_number
 about = number of the commercial register; fax number of the supplier; parcel number for tracking; licence plate of the vehicle; serial number of the device; number of the insurance policy; Faxnummer; Sendungsnummer zur Verfolgung; !code of the production batch
 == cancellation_fee
 type = number

@@ -82,7 +82,7 @@ func (a *asker) askClause(c paper.Clause, order int) {
 	if c.Stated {
 		q.target.JSON = fmt.Sprint(c.Holds)
 	}
-	q.field = llm.Field{Name: a.spell(pick(a.r, t.names.seen).text), Type: llm.TypeBoolean}
+	q.field = llm.Field{Name: a.spell(a.vary(pick(a.r, t.names.seen).text)), Type: llm.TypeBoolean}
 	about := pick(a.r, t.questions.seen).text
 	if chance(a.r, .5) {
 		about = strings.ToLower(about[:1]) + strings.TrimSuffix(about[1:], "?")

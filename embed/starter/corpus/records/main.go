@@ -167,6 +167,10 @@ func (s settings) part(low, high int) (p part) {
 	}
 	for i := low; i < high; i++ {
 		x := s.example(i)
+		if err := e.Check(x); errors.Is(err, corpus.ErrUnreadable) {
+			p.stats.unreadable++
+			continue
+		}
 		r, err := e.Encode(x)
 		if errors.Is(err, corpus.ErrTooLong) {
 			p.stats.long++

@@ -11,17 +11,18 @@ import (
 
 // stats says what a file of records holds.
 type stats struct {
-	long      int // left out because they do not fit
-	prompt    int // tokens of questions
-	answer    int // tokens of answers
-	lengths   []int
-	groups    [4]int
-	kinds     map[paper.Kind]int
-	fields    int // single fields asked for
-	absent    int // of them: answered null
-	opaque    int // of them: with a name that says nothing
-	described int
-	cells     int
+	long       int // left out because they do not fit
+	unreadable int // left out because the right answer would be refused
+	prompt     int // tokens of questions
+	answer     int // tokens of answers
+	lengths    []int
+	groups     [4]int
+	kinds      map[paper.Kind]int
+	fields     int // single fields asked for
+	absent     int // of them: answered null
+	opaque     int // of them: with a name that says nothing
+	described  int
+	cells      int
 }
 
 func (s *stats) count(x corpus.Example, r corpus.Record) {
@@ -56,6 +57,7 @@ func one(b bool) int {
 
 func (s *stats) add(t stats) {
 	s.long += t.long
+	s.unreadable += t.unreadable
 	s.prompt += t.prompt
 	s.answer += t.answer
 	s.lengths = append(s.lengths, t.lengths...)
@@ -84,7 +86,7 @@ func (s *stats) print(took time.Duration) {
 	slices.Sort(s.lengths)
 	at := func(share float64) int { return s.lengths[min(int(share*float64(n)), n-1)] }
 	tokens := s.prompt + s.answer
-	fmt.Printf("%d records, %d left out as longer than %d tokens\n", n, s.long, corpus.ContextTokens)
+	fmt.Printf("%d records, %d left out as longer than %d tokens, %d because a value in the document was damaged\n", n, s.long, corpus.ContextTokens, s.unreadable)
 	fmt.Printf("%d tokens, %d of them answers; %.0f a record (questions %.0f, answers %.0f); 5 %% %d, half %d, 95 %% %d, longest %d\n",
 		tokens, s.answer, float64(tokens)/float64(n), float64(s.prompt)/float64(n), float64(s.answer)/float64(n), at(.05), at(.5), at(.95), s.lengths[n-1])
 	fmt.Printf("extract %d, lists %d, classify %d, chat %d; documents %v\n", s.groups[0], s.groups[1], s.groups[2], s.groups[3], s.kinds)
