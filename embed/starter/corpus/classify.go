@@ -251,17 +251,14 @@ func (a *asker) classifyAddressee() bool {
 	if !ok || a.unclear["customer_name"] || a.d.Kind == paper.Order || a.d.Kind == paper.Contract || a.d.Kind == paper.Mail {
 		return false
 	}
-	name, err := strconv.Unquote(customer.JSON)
-	if err != nil {
-		return false
-	}
+	name := unquote(customer.JSON)
 	style := pick(a.r, yesNo)
 	right := 0
 	if !chance(a.r, .5) {
 		right = 1
 		other := name
 		if supplier, ok := a.d.Facts["supplier_name"]; ok && chance(a.r, .4) {
-			other, _ = strconv.Unquote(supplier.JSON)
+			other = unquote(supplier.JSON)
 		} else {
 			other = a.otherCompany()
 		}
@@ -283,8 +280,7 @@ func (a *asker) otherCompany() string {
 	for range 4 {
 		d := paper.Make(poolSeed, split, a.r.IntN(poolSize))
 		if f, ok := d.Facts["customer_name"]; ok {
-			s, _ := strconv.Unquote(f.JSON)
-			return s
+			return unquote(f.JSON)
 		}
 	}
 	return ""

@@ -117,7 +117,14 @@ func (a *asker) like(x paper.Extra) bool {
 	for _, w := range words(x.Name + " " + x.Concept) {
 		if len(w) >= 4 && !general[w] {
 			mine[w] = true
-			if len(w) >= 6 && strings.Contains(a.lower, w) {
+			if len(w) >= 5 && strings.Contains(a.lower, w) {
+				return true
+			}
+		}
+	}
+	for name := range a.d.Facts {
+		for _, w := range words(name + " " + string(a.d.Kind)) {
+			if mine[w] {
 				return true
 			}
 		}

@@ -20,7 +20,7 @@ names = delivery_note_number@d; delivery_note_no@d; lieferscheinnummer@d; liefer
 names = receipt_number@r; receipt_no@r; bon_nummer@r; receipt_id@r; transaction_no@r; !kassenbon_nr@r
 names = contract_number@k; contract_no@k; vertragsnummer@k; vertrag_nr@k; agreement_number@k; contract_id@k; !agreement_ref@k
 names = number+; document_number+; document_no+; doc_no+; doc_number+; document_id+; belegnummer@icdor+; beleg_nr@icdor+; dokumentnummer+; !voucher_number+; nummer+; !doc_ref+
-about = number of this document; the number that identifies the document; the document's own number, not that of an order; number under which the document was issued; !identifier printed at the head of the document; !what this document is filed under
+about = number of this document; the number that identifies the document; the document's own number, not that of an order@icdrk; number under which the document was issued; !identifier printed at the head of the document; !what this document is filed under
 about = invoice number@i; number of the invoice@i; the number that the supplier gave this invoice@i; !unique number of this bill@i; number of the credit note@c; number of the order@o; number of the delivery note@d; number of the receipt@r; contract number@k; number of the agreement@k
 about = Nummer dieses Dokuments; eigene Nummer des Belegs; Nummer der Rechnung@i; Rechnungsnummer des Lieferanten@i; Nummer der Bestellung@o; Vertragsnummer@k; !Kennung, unter der der Beleg ausgestellt wurde
 == document_date

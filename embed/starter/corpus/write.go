@@ -64,3 +64,12 @@ func quote(s string) string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+// unquote returns the text of a JSON string, or what is no string as it is.
+func unquote(literal string) string {
+	var s string
+	if json.Unmarshal([]byte(literal), &s) != nil {
+		return literal
+	}
+	return s
+}
