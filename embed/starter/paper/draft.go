@@ -28,6 +28,7 @@ func kept(s string) line { return line{{text: s, keep: true}} }
 // document of some of its blocks is true as well.
 type block struct {
 	lines   []line
+	entries []entry // the labelled values of the lines
 	facts   map[string]Fact
 	unclear []string
 	extras  []Extra
@@ -203,6 +204,7 @@ func (d *draft) distractor(label, value string) entry {
 // put sets entries in a layout and states their facts.
 func (d *draft) put(b *block, layout string, entries ...entry) {
 	b.add(setEntries(d.r, entries, layout, d.between)...)
+	b.entries = append(b.entries, entries...)
 	for _, e := range entries {
 		if e.name != "" {
 			b.state(e.name, e.fact)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"skerry/appliance/document"
 )
 
 // TestPrint writes documents for a person to read: PAPER=train:40 go test -run Print.
@@ -20,6 +22,13 @@ func TestPrint(t *testing.T) {
 			d = Short(1, Split(split), i)
 		} else {
 			d = Make(1, Split(split), i)
+		}
+		if d.PDF != nil {
+			read, err := document.Read("page.pdf", d.PDF, document.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Text = read.Text
 		}
 		fmt.Printf("######## %d %s %s %s noise %.2f  %d bytes\n%s\n---- facts\n", i, d.Kind, d.Language, d.Layout, d.Noise, len(d.Text), d.Text)
 		for _, k := range sortedNames {

@@ -16,7 +16,22 @@ func (d *draft) receipt() []*block {
 		d.layout = "till-marked"
 	}
 	head := d.letterhead()
-	meta := &block{alone: true}
+	meta := d.receiptNumbers()
+	items := d.cheapItems()
+	goods := d.slip(items)
+	sums := d.slipTotals(total(items))
+	title := &block{}
+	title.add(plain(d.label("title.receipt")))
+	order := []*block{head, title, meta, goods, sums, d.clauseBlock(d.r.IntN(2)), d.thanks()}
+	if d.chance(.3) {
+		order = []*block{title, head, goods, sums, meta, d.clauseBlock(1), d.thanks()}
+	}
+	return order
+}
+
+// receiptNumbers holds number and date of a slip.
+func (d *draft) receiptNumbers() *block {
+	b := &block{alone: true}
 	es := []entry{d.textEntry("document_number", d.documentNumber()), d.dateEntry("document_date", d.day)}
 	if d.chance(.5) {
 		es[1].value += fmt.Sprintf("  %02d:%02d", between(d.r, 6, 21), d.r.IntN(60))
@@ -25,32 +40,8 @@ func (d *draft) receipt() []*block {
 		es = append(es, d.chooseExtra())
 	}
 	shuffle(d.r, es)
-	d.put(meta, pick(d.r, []string{"colon", "padded", "pairs", "sentence"}), es...)
-	items := d.newItems()
-	for i := range items { // small sums, no discounts
-		items[i].discount = 0
-		items[i].price = max(items[i].price%8000/100*100+95, 50)
-		if d.decimals == 0 {
-			items[i].price = items[i].price / 100 * 10000
-		}
-		if items[i].quantity >= 1000 {
-			items[i].quantity = 100 * between(d.r, 1, 6)
-		}
-		items[i].amount = d.whole(cents(math.Round(float64(items[i].price) * float64(items[i].quantity) / 100)))
-	}
-	goods := d.slip(items)
-	var total cents
-	for _, it := range items {
-		total += it.amount
-	}
-	sums := d.slipTotals(total)
-	title := &block{}
-	title.add(plain(d.label("title.receipt")))
-	order := []*block{head, title, meta, goods, sums, d.clauseBlock(d.r.IntN(2)), d.thanks()}
-	if d.chance(.3) {
-		order = []*block{title, head, goods, sums, meta, d.clauseBlock(1), d.thanks()}
-	}
-	return order
+	d.put(b, pick(d.r, []string{"colon", "padded", "pairs", "sentence"}), es...)
+	return b
 }
 
 // slip sets the goods in narrow lines.
