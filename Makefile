@@ -142,6 +142,14 @@ generate: webui/node_modules/.installed ## regenerate what is generated: protoco
 bench: bin/skerry ## durable appends, runs/s, start-up, memory, list latency; prints a table
 	SKERRY_BIN='$(CURDIR)/bin/skerry' go run ./appliance/bench
 
+.PHONY: bench-starter
+bench-starter: bin/skerry-runner ## examine the starter models on documents that they never learnt from; prints a table
+	go run ./embed/starter/exam
+
+.PHONY: train-starter
+train-starter: ## train the starter models anew, with a seed; resumes what was interrupted
+	embed/starter/train/train.sh
+
 .PHONY: clean
 clean: ## remove build outputs (data directories stay)
 	rm -rf bin webui/node_modules webui/dist

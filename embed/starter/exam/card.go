@@ -1,0 +1,3 @@
+package main
+
+func (x *examination) writeCards(string, *report) error { return nil }
