@@ -1,0 +1,63 @@
+package corpus
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	engine "github.com/ollama/ollama/tokenizer"
+
+	"skerry/embed/starter/paper"
+	"skerry/embed/starter/tokenizer"
+)
+
+// qwen2 is the engine's expression for models of the architecture qwen3
+// (model/models/qwen3/model.go).
+const qwen2 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+// TestRecordsHaveTheEnginesTokens: what the engine makes of the whole written
+// conversation is what the record holds.
+func TestRecordsHaveTheEnginesTokens(t *testing.T) {
+	e, err := NewEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := e.Tokenizer().Vocabulary()
+	bpe := engine.NewBytePairEncoding(&engine.Vocabulary{Values: v.Tokens, Types: v.Types, Merges: v.Merges}, qwen2)
+	same := func(ids []tokenizer.ID, text string) bool {
+		want, err := bpe.Encode(text, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.EqualFunc(ids, want, func(a tokenizer.ID, b int32) bool { return int32(a) == b })
+	}
+	for i := range 60 {
+		x := Make(9, []paper.Split{paper.Train, paper.Noisy, Unseen}[i%3], i, Option{})
+		r, err := e.Encode(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages, err := e.Messages(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var whole strings.Builder
+		for _, m := range messages {
+			whole.WriteString("<|im_start|>" + string(m.Role) + "\n")
+			for _, p := range m.Parts {
+				whole.WriteString(p.Text)
+			}
+			whole.WriteString("<|im_end|>\n")
+		}
+		whole.WriteString("<|im_start|>assistant\n")
+		if !same(r.Tokens[:r.Prompt], whole.String()) {
+			t.Errorf("%s %d: the question has other tokens than\n%s", x.Split, i, whole.String())
+		}
+		if !same(r.Tokens[r.Prompt:], x.Answer+"<|im_end|>") {
+			t.Errorf("%s %d: the answer has other tokens than %s", x.Split, i, x.Answer)
+		}
+		if same(r.Tokens[:r.Prompt], whole.String()+" ") { // the comparison sees a difference
+			t.Error("a space more makes no difference")
+		}
+	}
+}
