@@ -79,6 +79,8 @@ type starter struct {
 	Lists         bool        `json:"lists"`
 	Languages     []string    `json:"languages"`
 	Note          string      `json:"note"`
+
+	Calibration *llm.Calibration `json:"calibration"` // written by the exam
 }
 
 // settingStopped names the models that an administrator stopped, which they
@@ -170,11 +172,15 @@ func (m *models) add(s starter) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Calibration.Check(); err != nil {
+		return err
+	}
 	e := &modelEntry{size: info.Size(), started: make(chan struct{}), model: llm.Model{
 		ID: s.ID, Title: s.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: s.Profile,
 		ContextTokens: s.ContextTokens, Starter: true, Note: s.Note,
 		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: s.Lists, Languages: s.Languages, Probabilities: true},
-		Lock:         llm.Lock{Profile: profile.Digest, Sampling: profile.Sampling},
+		Calibration:  s.Calibration,
+		Lock:         llm.Lock{Profile: profile.Digest, Calibration: s.Calibration.Digest(), Sampling: profile.Sampling},
 	}}
 	if e.child, err = m.runnerFor(e.model, profile.Template, plugins.Inherit{Flag: "model", Image: weights}, m.config.Runner.MemoryBytes, 0); err != nil {
 		return err
@@ -186,6 +192,7 @@ func (m *models) add(s starter) error {
 
 // runnerFor prepares a child that serves the model from a file of weights.
 func (m *models) runnerFor(model llm.Model, template string, weights plugins.Inherit, memoryBytes int64, patience time.Duration) (*plugins.Child, error) {
+	model.Calibration = nil // answers are read here; the child only gives them
 	card, err := json.Marshal(model)
 	if err != nil {
 		return nil, err
@@ -328,7 +335,7 @@ func (m *models) watch(ctx context.Context, e *modelEntry) {
 
 func (m *models) complete(ctx context.Context, e *modelEntry) {
 	served, err := e.child.Models(ctx)
-	if err != nil && e.child.State().Phase != plugins.Ready {
+	if err != nil && (ctx.Err() != nil || e.child.State().Phase != plugins.Ready) {
 		return // it went away meanwhile, and is asked again when it is back
 	}
 	if err != nil || len(served) != 1 {
