@@ -1,0 +1,194 @@
+package grammar
+
+import "bytes"
+
+// context is the number of tokens before a forced text that decide with it how
+// it is cut: what a tokenizer does at a place depends on little before it.
+const context = 2
+
+// maxRun bounds the bytes that are forced at once.
+const maxRun = 1 << 16
+
+// maxKnown bounds the forced runs that a grammar remembers.
+const maxKnown = 10_000
+
+// run is what must come at a state.
+type run struct {
+	text []byte
+	cuts []int // where in text a token may begin that goes beyond it
+}
+
+// runKey is the place of a forced run: its state and the tokens before.
+type runKey struct {
+	at     *state
+	before [context]int32
+}
+
+func (m *Matcher) remember(p piece) {
+	m.recent = append(m.recent, p)
+	if len(m.recent) > context {
+		m.recent = m.recent[1:]
+	}
+}
+
+// Forced returns the tokens that must come next, if their bytes are the only
+// ones possible, and goes on by them. They are the tokens into which the
+// model's tokenizer cuts the text.
+//
+// The end of a forced text is not always forced: where a token exists that
+// begins in it and goes on beyond it, as `":"` does after the key of a member,
+// the model has learnt that token, and to force its first half would lead the
+// model where it has never been. Such an end is left to the model and the mask.
+func (m *Matcher) Forced() ([]int32, error) {
+	if m.v.encode == nil {
+		return nil, nil
+	}
+	r := m.v.forced(m.g, m.at)
+	if len(r.text) == 0 {
+		return nil, nil
+	}
+	key := runKey{at: m.at, before: [context]int32{-2, -2}}
+	for i, p := range m.recent {
+		if key.before[i] = p.id; p.id < 0 {
+			key.at = nil // a text of its own: not to be remembered
+		}
+	}
+	m.g.mu.Lock()
+	ids, ok := m.g.known[key]
+	m.g.mu.Unlock()
+	if !ok {
+		var err error
+		if ids, err = m.cut(r); err != nil {
+			return nil, err
+		}
+		if key.at != nil {
+			m.g.mu.Lock()
+			if len(m.g.known) >= maxKnown {
+				clear(m.g.known)
+			}
+			m.g.known[key] = ids
+			m.g.mu.Unlock()
+		}
+	}
+	for _, id := range ids {
+		if err := m.Accept(id); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// cut returns the tokens of r that do not depend on what follows it: those
+// that are the same for every place where a token may begin that goes beyond.
+func (m *Matcher) cut(r *run) ([]int32, error) {
+	var before []byte
+	for _, p := range m.recent {
+		before = append(before, p.text...)
+	}
+	var common []int32
+	for i, end := range r.cuts {
+		ids, err := m.split(before, r.text[:end])
+		if err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		if i == 0 {
+			common = ids
+			continue
+		}
+		n := 0
+		for n < len(ids) && n < len(common) && ids[n] == common[n] {
+			n++
+		}
+		common = common[:n]
+	}
+	return common, nil
+}
+
+// split returns the tokens of text after before; none if no token begins
+// exactly where text does.
+func (m *Matcher) split(before, text []byte) ([]int32, error) {
+	ids, err := m.v.encode(string(before) + string(text))
+	if err != nil {
+		return nil, err
+	}
+	at := 0
+	for i, id := range ids {
+		if at == len(before) {
+			return m.spells(ids[i:], text), nil
+		}
+		if at += len(m.v.text(id)); at > len(before) {
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+// spells returns ids if their bytes are exactly text: a tokenizer that changes
+// text, or has no token for a part of it, forces nothing.
+func (m *Matcher) spells(ids []int32, text []byte) []int32 {
+	at := 0
+	for _, id := range ids {
+		b := m.v.text(id)
+		if len(b) == 0 || !bytes.HasPrefix(text[at:], b) {
+			return nil
+		}
+		at += len(b)
+	}
+	if at != len(text) {
+		return nil
+	}
+	return ids
+}
+
+// forced returns what must come at s.
+func (v *Vocabulary) forced(g *Grammar, s *state) *run {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s.run != nil {
+		return s.run
+	}
+	r := &run{}
+	at := s
+	for len(r.text) < maxRun && !at.accept {
+		b, ok := at.only()
+		if !ok {
+			break
+		}
+		r.text = append(r.text, b)
+		at = g.step(at, b)
+	}
+	for from := max(0, len(r.text)-int(v.longest)); from <= len(r.text); from++ {
+		if from == len(r.text) || v.beyond(g, at, r.text[from:]) {
+			r.cuts = append(r.cuts, from)
+		}
+	}
+	s.run = r
+	return r
+}
+
+// beyond reports whether a token begins with text and goes on as the grammar
+// allows at s, which is the state after text.
+func (v *Vocabulary) beyond(g *Grammar, s *state, text []byte) bool {
+	from, to, ok := v.all.below(text)
+	for i := from; ok && i < to; i = v.all.nodes[i].skip {
+		if s.can(v.all.nodes[i].b) && v.reaches(g, g.step(s, v.all.nodes[i].b), i) {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches reports whether some token at or below node i of the trie of all
+// tokens is possible, where s is the state at the node.
+func (v *Vocabulary) reaches(g *Grammar, s *state, i int32) bool {
+	n := &v.all.nodes[i]
+	if n.first < n.last {
+		return true
+	}
+	for k := i + 1; k < n.skip; k = v.all.nodes[k].skip {
+		if b := v.all.nodes[k].b; s.can(b) && v.reaches(g, g.step(s, b), k) {
+			return true
+		}
+	}
+	return false
+}
