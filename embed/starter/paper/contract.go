@@ -20,7 +20,11 @@ func (d *draft) contract() []*block {
 	} else {
 		blocks = append(blocks, d.sheet())
 	}
-	return append(blocks, d.sections(), d.signatures())
+	blocks = append(blocks, d.sections())
+	if d.chance(.3) {
+		blocks = append(blocks, d.boilerplate())
+	}
+	return append(blocks, d.signatures())
 }
 
 // start, end and notice of a contract.
@@ -35,7 +39,7 @@ func (d *draft) contractTerm() (from, to entry, notice string) {
 		notice = map[string]string{"en": "one month", "de": "ein Monat"}[d.lang]
 	}
 	if d.chance(.4) {
-		notice += d.say(" to the end of the quarter|to the end of the year|to the end of a month", " zum Quartalsende|zum Jahresende|zum Monatsende", "")
+		notice += d.say(" to the end of the quarter| to the end of the year| to the end of a month", " zum Quartalsende| zum Jahresende| zum Monatsende", "")
 	}
 	return d.dateEntry("contract_start", start), d.dateEntry("contract_end", end), notice
 }
@@ -97,7 +101,7 @@ func (d *draft) deed() *block {
 	head(d.say("Term|Duration", "Laufzeit|Vertragsdauer", ""))
 	b.state("contract_start", from.fact)
 	if d.chance(.8) {
-		b.add(line{label(d.say("The agreement starts on |This agreement takes effect on ", "Der Vertrag beginnt am |Dieser Vertrag tritt in Kraft am ", "")), value(from.value), label(d.say(" and ends on |and remains in force until ", " und endet am |und läuft bis zum ", "")), value(to.value), label(".")})
+		b.add(line{label(d.say("The agreement starts on |This agreement takes effect on ", "Der Vertrag beginnt am |Dieser Vertrag tritt in Kraft am ", "")), value(from.value), label(d.say(" and ends on | and remains in force until ", " und endet am | und läuft bis zum ", "")), value(to.value), label(".")})
 		b.state("contract_end", to.fact)
 	} else {
 		b.add(line{label(d.say("It begins on ", "Er beginnt am ", "")), value(from.value), label(d.say(" and is concluded for an indefinite period.", " und läuft auf unbestimmte Zeit.", ""))})
@@ -109,7 +113,7 @@ func (d *draft) deed() *block {
 	head(d.say("Price|Remuneration", "Vergütung|Preis", ""))
 	if d.chance(.75) {
 		v := d.whole(cents(between(d.r, 1000, 900000)) * 100)
-		b.add(line{label(d.say("The total contract value is |For the whole term the price is ", "Der Vertragswert beträgt insgesamt |Der Gesamtpreis für die Laufzeit beträgt ", "")), value(d.price(v)), label(d.say(" plus VAT.|net.", " zzgl. MwSt.|netto.", ""))})
+		b.add(line{label(d.say("The total contract value is |For the whole term the price is ", "Der Vertragswert beträgt insgesamt |Der Gesamtpreis für die Laufzeit beträgt ", "")), value(d.price(v)), label(d.say(" plus VAT.| net.", " zzgl. MwSt.| netto.", ""))})
 		b.state("contract_value", d.numberOf(v))
 		d.showCurrency(b)
 	}
@@ -189,6 +193,20 @@ func (d *draft) sections() *block {
 			b.add(plain(d.say("Changes must be made in writing.|The law of the supplier's seat applies.|Annexes form part of this agreement.|Should a provision be void, the others remain valid.|The parties cooperate in good faith.",
 				"Änderungen bedürfen der Schriftform.|Es gilt das Recht am Sitz des Lieferanten.|Anlagen sind Bestandteil dieses Vertrags.|Sollte eine Bestimmung unwirksam sein, bleiben die übrigen gültig.|Die Parteien arbeiten vertrauensvoll zusammen.", "")))
 		}
+	}
+	return b
+}
+
+// boilerplate is prose that answers nothing, for length.
+func (d *draft) boilerplate() *block {
+	b := &block{}
+	sentences := map[string][]string{
+		"en": {"The services are described in Annex A, which the parties have initialled on every page.", "The parties shall name a person each who coordinates the work and answers questions within a reasonable time.", "Documents handed over for the performance of this agreement remain with the party that provided them and are returned at its end.", "Force majeure, in particular strikes, floods and orders of authorities, releases the parties from their duties for as long as it lasts.", "Disputes are first discussed by the managing directors before a court is called upon.", "Oral side agreements do not exist.", "The place of performance is the registered office of the customer, unless the annex names another.", "Working hours on site follow the house rules, which the supplier has received.", "Should the scope change, both parties agree on the change in writing before work on it begins.", "Data protection is governed by a separate agreement on the processing of data."},
+		"de": {"Die Leistungen sind in Anlage A beschrieben, die von den Parteien auf jeder Seite paraphiert wurde.", "Die Parteien benennen je eine Person, die die Arbeiten koordiniert und Fragen in angemessener Zeit beantwortet.", "Unterlagen, die zur Durchführung überlassen werden, verbleiben im Eigentum der überlassenden Partei und werden am Ende zurückgegeben.", "Höhere Gewalt, insbesondere Streik, Hochwasser und behördliche Anordnungen, befreit die Parteien für ihre Dauer von den Pflichten.", "Streitigkeiten werden zunächst zwischen den Geschäftsführungen erörtert, bevor ein Gericht angerufen wird.", "Mündliche Nebenabreden bestehen nicht.", "Erfüllungsort ist der Sitz des Kunden, sofern die Anlage keinen anderen nennt.", "Die Arbeitszeiten vor Ort richten sich nach der Hausordnung, die der Lieferant erhalten hat.", "Ändert sich der Umfang, so vereinbaren die Parteien die Änderung schriftlich, bevor daran gearbeitet wird.", "Den Datenschutz regelt eine gesonderte Vereinbarung über die Verarbeitung von Daten."},
+	}[d.lang]
+	shuffle(d.r, sentences)
+	for _, s := range sentences[:between(d.r, 3, len(sentences))] {
+		b.add(plain(s))
 	}
 	return b
 }

@@ -79,6 +79,7 @@ type draft struct {
 	reverse            bool            // the customer owes the tax
 	supplier, customer company
 	day                time.Time
+	items              []item
 }
 
 // newDraft decides what the whole document has in common.

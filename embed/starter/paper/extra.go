@@ -115,6 +115,18 @@ func (d *draft) chooseExtra() entry {
 	}
 }
 
+// extraBlock is a form that holds nothing but extras.
+func (d *draft) extraBlock() *block {
+	b := &block{alone: true}
+	var es []entry
+	for range between(d.r, 2, 6) {
+		es = append(es, d.chooseExtra())
+	}
+	capitals(d.r, es)
+	d.put(b, d.layout, es...)
+	return b
+}
+
 // tableConcepts is how many concepts come from the table.
 var tableConcepts = len(pairs(conceptTable))
 

@@ -46,7 +46,7 @@ type item struct {
 func (d *draft) newItems() (items []item) {
 	r := d.r
 	n := pick(r, []int{1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8})
-	if d.chance(.04) {
+	if d.chance(.06) {
 		n = between(r, 9, 15)
 	}
 	most := pick(r, []int{2000, 20000, 200000, 900000})
@@ -80,6 +80,7 @@ func (d *draft) newItems() (items []item) {
 		}
 		items = append(items, it)
 	}
+	d.items = items
 	return items
 }
 
@@ -270,10 +271,28 @@ func (d *draft) table(items []item, columns []string) (out []line) {
 			out = append(out, kept("|"+strings.Repeat("---|", len(columns))))
 		}
 	}
-	for _, row := range grid {
+	for i, row := range grid {
 		out = append(out, kept(set(row)))
+		out = append(out, d.carry(grid, columns, i)...)
 	}
 	return out
+}
+
+// carry is what stands in the middle of a long table where a page ends: the
+// sum so far, which is no total.
+func (d *draft) carry(grid [][]string, columns []string, row int) []line {
+	if len(grid) < 6 || row != len(grid)/2 || d.lang == "fr" || !slices.Contains(columns, "amount") || !d.chance(.35) {
+		return nil
+	}
+	var sum cents
+	for _, it := range d.items[:row+1] {
+		sum += it.amount
+	}
+	lines := []line{{label(d.say("Carried forward|Subtotal page 1|Sum carried over", "Übertrag|Zwischensumme Seite 1|Übertrag auf Seite 2", "") + "  "), value(d.amount(sum))}}
+	if d.chance(.5) {
+		lines = append(lines, plain(d.say("Page 2 of 2|- 2 -", "Seite 2 von 2|- 2 -", "")))
+	}
+	return lines
 }
 
 // aligned sets a table with columns of spaces, numbers to the right. A long
@@ -318,6 +337,7 @@ func (d *draft) aligned(header []string, grid [][]string, columns []string) (out
 			under[slices.Index(columns, "description")] = second[i]
 			out = append(out, kept(set(under)))
 		}
+		out = append(out, d.carry(grid, columns, i)...)
 	}
 	return out
 }

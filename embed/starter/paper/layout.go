@@ -8,7 +8,7 @@ import (
 
 // layouts are the ways to set labelled values. What stands more than once is
 // more frequent.
-var layouts = strings.Fields("colon colon colon colon padded padded above columns pairs leader sentence bullets bullets bullets grid grid right tabs after markdown form drawn drawn drawn drawn drawn drawn drawn")
+var layouts = strings.Fields("colon colon colon colon padded padded above columns pairs leader sentence bullets bullets bullets grid grid right tabs after markdown form paragraph drawn drawn drawn drawn drawn drawn drawn")
 
 // newLayouts occur in test splits only.
 var newLayouts = strings.Fields("brackets markdown-table angle drawn-new drawn-new")
@@ -42,7 +42,7 @@ func setEntries(r *rand.Rand, entries []entry, layout, between string) (out []li
 	switch layout {
 	case "padded", "tabs", "right", "form":
 		return setAligned(r, entries, layout)
-	case "columns", "pairs", "grid", "sentence":
+	case "columns", "pairs", "grid", "sentence", "paragraph":
 		return setTogether(r, entries, layout, between)
 	case "bullets":
 		return setMarked(r, entries)
@@ -108,12 +108,15 @@ func setAligned(r *rand.Rand, entries []entry, layout string) (out []line) {
 // setTogether sets several values on one line.
 func setTogether(r *rand.Rand, entries []entry, layout, sep string) (out []line) {
 	apart := pick(r, map[string][]string{
-		"columns": {"  ", " | ", "\t", "   "}, "pairs": {"   ", "  ", ", ", " / "}, "grid": {"    ", "      ", "          "}, "sentence": {", ", ", ", "; "},
+		"columns": {"  ", " | ", "\t", "   "}, "pairs": {"   ", "  ", ", ", " / "}, "paragraph": {", ", "; ", " · ", " | ", "   "}, "grid": {"    ", "      ", "          "}, "sentence": {", ", ", ", "; "},
 	}[layout])
 	for rest := entries; len(rest) > 0; {
 		n := min(len(rest), 2)
 		if layout == "columns" || layout == "sentence" {
 			n = min(len(rest), between(r, 2, 4))
+		}
+		if layout == "paragraph" {
+			n = len(rest)
 		}
 		var names, l line
 		for i, e := range rest[:n] {

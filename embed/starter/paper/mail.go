@@ -98,7 +98,7 @@ func (d *draft) invoiceLetter() *block {
 	due := d.day.AddDate(0, 0, pick(d.r, []int{7, 14, 21, 30}))
 	l := line{label(d.say("please find attached our invoice |attached is invoice ", "anbei erhalten Sie unsere Rechnung |im Anhang finden Sie die Rechnung ", "")), value(number)}
 	b.state("document_number", text(number))
-	l = append(l, label(d.say(" for a total of |over ", " über insgesamt |in Höhe von ", "")), value(d.price(total)), label("."))
+	l = append(l, label(d.say(" for a total of | over ", " über insgesamt | in Höhe von ", "")), value(d.price(total)), label("."))
 	b.state("total_amount", d.numberOf(total))
 	b.state("amount_due", d.numberOf(total))
 	d.mailCurrency(b)

@@ -249,12 +249,17 @@ func (d *draft) drawHead(s *sheet, title string, numbers *block) {
 	s.down(16)
 }
 
-// drawBoxes draws two boxes a row.
+// drawBoxes draws two boxes a row, or one where a value is long.
 func (d *draft) drawBoxes(s *sheet, entries []entry) {
-	width := (s.right - s.left) / 2
+	half := (s.right - s.left) / 2
+	x := s.left
 	for i, e := range entries {
-		x := s.left + float64(i%2)*width
-		if i%2 == 0 && i > 0 {
+		width := half
+		if max(s.GetStringWidth(s.encode(e.value)), s.GetStringWidth(s.encode(e.label))) > half-20 {
+			width = 2 * half
+		}
+		if i > 0 && x+width > s.right+1 {
+			x = s.left
 			s.down(32)
 		}
 		s.Rect(x, s.y-10, width, 30, "D")
@@ -265,6 +270,7 @@ func (d *draft) drawBoxes(s *sheet, entries []entry) {
 		s.at(x+4, e.value)
 		s.y -= 13
 		s.state(e)
+		x += width
 	}
 	s.down(36)
 }

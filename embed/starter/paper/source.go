@@ -94,6 +94,9 @@ func Short(seed uint64, split Split, i int) Document {
 // write makes the document's text.
 func (d *draft) write(short bool) Document {
 	var blocks []*block
+	if short && d.chance(.3) {
+		return d.finish([]*block{d.extraBlock()}).unclear("kind")
+	}
 	switch d.kind {
 	case Receipt:
 		blocks = d.receipt()
@@ -109,10 +112,15 @@ func (d *draft) write(short bool) Document {
 	}
 	doc := d.finish(blocks)
 	if short {
-		doc.Unclear = append(doc.Unclear, "kind")
-		return doc
+		return doc.unclear("kind")
 	}
 	d.unmentioned(&doc)
+	return doc
+}
+
+// unclear returns the document with one more unclear name.
+func (doc Document) unclear(name string) Document {
+	doc.Unclear = append(doc.Unclear, name)
 	return doc
 }
 

@@ -2,8 +2,10 @@ package paper
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // trade returns the blocks of an invoice, a credit note, an order or a
@@ -11,6 +13,11 @@ import (
 func (d *draft) trade() []*block {
 	title, head, other := d.title(), d.letterhead(), d.addressee()
 	var meta *block
+	side := d.layout == "grid" && d.chance(.65)
+	if side {
+		d.layout = "colon"
+		defer func() { d.layout = "grid" }()
+	}
 	number := d.documentNumber()
 	if len(title.lines) > 0 && d.kind != DeliveryNote && d.chance(.15) {
 		title.lines[0] = append(title.lines[0], segment{text: " "}, value(number))
@@ -40,20 +47,64 @@ func (d *draft) trade() []*block {
 	}
 	clauses = d.clauseBlock(between(d.r, 0, 2))
 	foot := d.foot(len(items))
-	var order []*block
-	switch d.r.IntN(5) {
-	case 0:
-		order = []*block{head, title, other, meta, table, totals, pay, clauses, foot}
-	case 1:
-		order = []*block{title, head, other, meta, table, totals, clauses, pay, foot}
-	case 2:
-		order = []*block{head, title, meta, other, table, totals, pay, clauses, foot}
-	case 3:
-		order = []*block{head, other, title, meta, table, totals, clauses, foot, pay}
-	default:
-		order = []*block{head, other, title, meta, pay, table, totals, clauses, foot}
+	top := []*block{title, other, meta}
+	if side {
+		top = []*block{title, beside(d.r, other, meta)}
 	}
-	return slices.DeleteFunc(order, func(b *block) bool { return b == nil })
+	shuffle(d.r, top)
+	switch i := slices.Index(top, title); {
+	case d.said["sender labelled"]:
+		top = slices.Insert(top, d.r.IntN(len(top)+1), head)
+	case i == 0 && d.chance(.4): // a name without a label stands first, or below the title
+		top = slices.Insert(top, 1, head)
+	default:
+		top = slices.Insert(top, 0, head)
+	}
+	body := []*block{table, totals}
+	if d.chance(.06) {
+		slices.Reverse(body)
+	}
+	end := []*block{pay, clauses, foot}
+	shuffle(d.r, end)
+	if d.chance(.1) {
+		body, end = append([]*block{end[0]}, body...), end[1:]
+	}
+	return slices.DeleteFunc(slices.Concat(top, body, end), func(b *block) bool { return b == nil })
+}
+
+// beside sets two blocks next to each other, as a page with two columns reads
+// when its lines are taken from left to right.
+func beside(r *rand.Rand, left, right *block) *block {
+	b := &block{alone: left.alone && right.alone, unclear: slices.Concat(left.unclear, right.unclear), extras: slices.Concat(left.extras, right.extras)}
+	for _, from := range []*block{left, right} {
+		for name, f := range from.facts {
+			b.state(name, f)
+		}
+	}
+	width := 0
+	for _, l := range left.lines {
+		width = max(width, l.width())
+	}
+	width += between(r, 3, 14)
+	for i := range max(len(left.lines), len(right.lines)) {
+		var l line
+		if i < len(left.lines) {
+			l = append(l, left.lines[i]...)
+		}
+		if i < len(right.lines) {
+			l = append(l, value(strings.Repeat(" ", width-l.width())))
+			l = append(l, right.lines[i]...)
+		}
+		b.add(l)
+	}
+	return b
+}
+
+func (l line) width() (n int) {
+	for _, s := range l {
+		n += utf8.RuneCountInString(s.text)
+	}
+	return n
 }
 
 // prefixes of document numbers.
@@ -120,7 +171,9 @@ func (d *draft) letterhead() *block {
 	if d.kind == Order {
 		c, fact = d.customer, "customer_name"
 	}
-	d.party(b, fact, d.label(fact), c, d.chance(.25))
+	labelled := d.chance(.25)
+	d.said["sender labelled"] = labelled
+	d.party(b, fact, d.label(fact), c, labelled)
 	if d.chance(.6) {
 		if d.chance(.5) {
 			b.add(plain(c.street), c.place(d.lang))
@@ -245,7 +298,7 @@ func (d *draft) meta(first []entry) *block {
 		es = append(es, d.spacedEntry("supplier_vat_id", d.printedVAT(d.supplier.vat), d.supplier.vat))
 	}
 	if d.chance(.5) {
-		for range between(r, 1, 4) {
+		for range pick(r, []int{1, 1, 2, 2, 3, 4, 7}) {
 			es = append(es, d.chooseExtra())
 		}
 	}
@@ -448,11 +501,16 @@ func (d *draft) foot(items int) *block {
 	if d.chance(.06) && items > 0 && d.lang != "fr" {
 		d.put(b, "colon", entry{label: d.label("item_count"), value: decimal(items), name: "item_count", fact: number(decimal(items))})
 	}
+	seen := map[string]bool{}
 	for range r.IntN(3) {
-		b.add(plain(d.say(
+		s := d.say(
 			"Thank you for your business.|Please quote the document number.|Page 1 of 1|This document was generated electronically.|E. & O. E.",
 			"Vielen Dank für Ihren Auftrag.|Amtsgericht "+pick(r, cities["de"])+"|Geschäftsführer: "+person(r, "de")+"|Seite 1 von 1|Es gelten unsere AGB.",
-			"Merci de votre confiance.|RCS "+pick(r, cities["fr"])+" "+digits(r, 9)+"|Page 1 sur 1|SIRET "+digits(r, 14))))
+			"Merci de votre confiance.|RCS "+pick(r, cities["fr"])+" "+digits(r, 9)+"|Page 1 sur 1|SIRET "+digits(r, 14))
+		if !seen[s] {
+			seen[s] = true
+			b.add(plain(s))
+		}
 	}
 	if d.chance(.2) {
 		b.add(plain(d.supplier.web))
