@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"skerry/appliance/llm"
 	"skerry/embed/starter/paper"
@@ -273,7 +275,7 @@ func (a *asker) currency(q *question, fact *paper.Fact) {
 	code := ""
 	if fact != nil {
 		code = strings.Trim(fact.JSON, `"`)
-		if strings.Contains(a.d.Text, code) && chance(a.r, .45) {
+		if standsAlone(a.d.Text, code) && chance(a.r, .45) {
 			return
 		}
 	} else if chance(a.r, .5) {
@@ -291,6 +293,25 @@ func (a *asker) currency(q *question, fact *paper.Fact) {
 	}
 	q.field.Values = values
 }
+
+// standsAlone reports whether a code stands somewhere without a letter or digit
+// beside it.
+func standsAlone(text, code string) bool {
+	for rest := text; ; {
+		i := strings.Index(rest, code)
+		if i < 0 {
+			return false
+		}
+		before, _ := utf8.DecodeLastRuneInString(rest[:i])
+		rest = rest[i+len(code):]
+		after, _ := utf8.DecodeRuneInString(rest)
+		if !isWord(before) && !isWord(after) {
+			return true
+		}
+	}
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
 // add takes a question, unless its name is already there.
 func (a *asker) add(q question) {

@@ -35,7 +35,7 @@ func (a *asker) askExtra(x paper.Extra, order int, absent bool) {
 		about = fmt.Sprintf(form, x.Label)
 	}
 	opaque := max(a.opaque, .2)
-	if canonicalNames[plainName(x.Name)] { // alone it would ask for something else
+	if plain := plainName(x.Name); canonicalNames[plain] || heldNames[plain] { // alone it would ask for something else
 		opaque = 1
 		if about == "" {
 			return

@@ -226,6 +226,6 @@ about = fee for a late payment; customs duty charged; weight of the shipment in 
 == warranty_until
 type = date
 absent = ickor
-names = warranty_until; warranty_end; best_before; mhd; inspection_date; next_service; service_end; birth_date; reminder_date; !garantie_bis; !guarantee_end; departure_date; check_in; arrival; signature_deadline
+names = warranty_until; warranty_end; best_before; mhd; inspection_date; next_service; service_end; birth_date; reminder_date; !guarantee_end; departure_date; check_in; arrival; signature_deadline
 about = day until which the warranty runs; best-before date of the goods; when the next inspection is; day of birth; day of departure; Ende der Garantie; !until when defects may be claimed
 `
