@@ -34,7 +34,7 @@ const (
 	MaxPatternBytes  = 4096       // text of one regular expression
 	MaxPatternNodes  = 20_000     // nodes of one regular expression before it is made deterministic
 	MaxPatternStates = 10_000     // states of all regular expressions and number ranges after that
-	maxPatternWork   = 20_000_000 // steps of making them deterministic: some seconds on a slow machine
+	maxPatternWork   = 10_000_000 // steps of making them deterministic: about a second
 )
 
 // Refusal is the error of a schema or pattern that cannot be compiled.

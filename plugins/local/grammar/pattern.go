@@ -291,7 +291,14 @@ func (n *nfa) compile(re *syntax.Regexp, next int32) int32 {
 		return next
 	case syntax.OpLiteral:
 		for _, r := range slices.Backward(re.Rune) {
-			next = n.add(place{ranges: []rune{r, r}, out: next})
+			ranges := []rune{r, r}
+			if re.Flags&syntax.FoldCase != 0 { // the parser's form of [Aa]
+				for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+					ranges = append(ranges, f, f)
+				}
+				slices.Sort(ranges)
+			}
+			next = n.add(place{ranges: ranges, out: next})
 		}
 		return next
 	case syntax.OpCharClass:
