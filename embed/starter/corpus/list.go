@@ -1,10 +1,13 @@
 package corpus
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"skerry/appliance/llm"
+	"skerry/embed/starter/paper"
 )
 
 // maxRows is the most rows of a list that is asked for; longer answers would
@@ -127,8 +130,17 @@ func (a *asker) column(q *question, column string) {
 			break
 		}
 	}
-	if f.Type == llm.TypeDecimal && (column == "position" || column == "quantity" && a.whole(q, column)) && chance(a.r, .3) {
+	switch {
+	case column == "quantity" && f.Type == llm.TypeDecimal && whole(q.cells, column) && chance(a.r, .3):
 		f.Type = llm.TypeInteger
+	case column == "position" && plainIntegers(q.cells, column) && chance(a.r, .5):
+		f.Type = llm.TypeInteger // printed text that authors like to count with
+		for i, cells := range q.cells {
+			if fact, ok := cells[column]; ok {
+				q.cells[i] = maps.Clone(cells) // the document keeps its own
+				q.cells[i][column] = paper.Fact{Type: "number", JSON: unquote(fact.JSON)}
+			}
+		}
 	}
 	if chance(a.r, .12) {
 		f.About = pick(a.r, columnAbouts[column])
@@ -138,10 +150,23 @@ func (a *asker) column(q *question, column string) {
 }
 
 // whole reports whether all cells of a column are whole numbers.
-func (a *asker) whole(q *question, column string) bool {
-	for _, cells := range q.cells {
+func whole(rows []row, column string) bool {
+	for _, cells := range rows {
 		if strings.Contains(cells[column].JSON, ".") {
 			return false
+		}
+	}
+	return true
+}
+
+// plainIntegers reports whether all cells of a column are texts that are whole
+// numbers as JSON writes them.
+func plainIntegers(rows []row, column string) bool {
+	for _, cells := range rows {
+		if fact, ok := cells[column]; ok {
+			if n, err := strconv.Atoi(unquote(fact.JSON)); err != nil || strconv.Itoa(n) != unquote(fact.JSON) {
+				return false
+			}
 		}
 	}
 	return true
