@@ -525,7 +525,13 @@ func (m *models) StartModel(ctx context.Context, id llm.ModelID, by policy.Princ
 	waiting, cancel := context.WithTimeout(ctx, modelStartTimeout)
 	defer cancel()
 	err = e.child.Start(waiting)
+	if err == nil {
+		m.complete(waiting, e) // the lock is whole when the caller looks
+		m.announce()
+	}
 	switch s := e.child.State(); {
+	case err == nil && e.refusal() != "":
+		return &api.Error{Status: http.StatusConflict, Code: "model-failed", Detail: fmt.Sprintf("The model %s does not start: %s.", id, e.refusal())}
 	case err == nil || e.imported == nil:
 		return err
 	case waiting.Err() != nil && ctx.Err() == nil && s.Phase == plugins.Starting:

@@ -283,6 +283,16 @@ func TestStopAndStart(t *testing.T) {
 	if _, err := c.Generate(t.Context(), say("hello"), nil); err != nil {
 		t.Errorf("after start: %v", err)
 	}
+	// The kernel is to take this process, and not the host, when memory runs out.
+	if score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", c.State().PID)); err != nil || strings.TrimSpace(string(score)) != "500" {
+		t.Errorf("oom_score_adj is %q, %v", score, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Start(t.Context()); kind(err) != llm.Unavailable || c.State().PID != 0 {
+		t.Errorf("a child that is closed for good starts again: %v, %+v", err, c.State())
+	}
 }
 
 // TestHandshakesThatAreRefused: a child that does not become a provider in the

@@ -43,6 +43,28 @@ func TestIsolatedWritesNoFile(t *testing.T) {
 	}
 }
 
+// TestIsolatedFiles: a file that is handed over can be read, and no other is
+// implied.
+func TestIsolatedFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model")
+	if err := os.WriteFile(path, []byte("weights"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	i := isolated("file")
+	i.Files = []*os.File{f}
+	if out, err := RunIsolated(t.Context(), i); err != nil || string(out) != "weights <nil> false" {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if out, err := RunIsolated(t.Context(), isolated("file")); err == nil && strings.HasPrefix(string(out), "weights") {
+		t.Errorf("without a file: got %q, %v", out, err)
+	}
+}
+
 func TestIsolatedFailures(t *testing.T) {
 	short := isolated("hang")
 	short.Timeout = 200 * time.Millisecond

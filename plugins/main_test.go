@@ -46,6 +46,12 @@ func behave(mode string) {
 		fmt.Fprintln(os.Stderr, `{"@message": 17, "@level": {}}`)
 		sdk.Serve(&provider{})
 
+	case "file": // what is on the first inherited descriptor, and whether it can be changed
+		f := os.NewFile(3, "inherited")
+		b, err := io.ReadAll(f)
+		_, cannot := f.WriteAt([]byte("x"), 0)
+		fmt.Printf("%s %v %t", b, err, cannot == nil)
+
 	// Children that never become providers.
 	case "silent":
 		forever()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
@@ -15,6 +16,8 @@ type modelIn struct {
 func (a *API) bindModels() {
 	bind(a, route[struct{}]{Operation: get("models", "/models", "models", "The catalogue as it stands now"),
 		access: asked, action: policy.ReadModels}, a.models)
+	bind(a, route[modelIn]{Operation: get("model-card", "/models/{id}/card", "models", "The card of a model: what it is, what it cannot do, how well it did"),
+		access: asked, action: policy.ReadModels}, a.modelCard)
 	bind(a, route[modelIn]{Operation: post("stop-model", "/models/{id}/stop", "models", "Stop a model; runs that need it park"),
 		access: asked, action: policy.OperateModels}, a.stopModel)
 	bind(a, route[modelIn]{Operation: post("start-model", "/models/{id}/start", "models", "Start a model; runs that wait for it go on"),
@@ -38,6 +41,20 @@ func (a *API) models(ctx context.Context, _ *struct{}) (*body[ModelList], error)
 
 func (a *API) mayOperate(ctx context.Context) bool {
 	return a.Policies.Active().Can(callerOf(ctx).who, policy.OperateModels, policy.Object{}).Allowed
+}
+
+func (a *API) modelCard(ctx context.Context, in *modelIn) (*body[llm.Card], error) {
+	if _, err := a.model(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	c, err := a.Models.Card(ctx, in.ID)
+	if errors.Is(err, mission.ErrNotFound) {
+		return nil, notFound("card of the model", string(in.ID))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &body[llm.Card]{c}, nil
 }
 
 func (a *API) stopModel(ctx context.Context, in *modelIn) (*body[ModelEntry], error) {

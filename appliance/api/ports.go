@@ -181,6 +181,10 @@ type Models interface {
 	// Models returns the catalogue as it stands now.
 	Models(ctx context.Context) ([]ModelStatus, error)
 
+	// Card returns what is known of a model and how well it did. It returns an
+	// error wrapping mission.ErrNotFound if there is no such model, or no card.
+	Card(ctx context.Context, id llm.ModelID) (llm.Card, error)
+
 	// StopModel and StartModel stop and start a model. Both return when it is
 	// done, and do nothing to a model that is there already.
 	StopModel(ctx context.Context, id llm.ModelID, by policy.Principal) error

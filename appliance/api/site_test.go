@@ -409,6 +409,10 @@ func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
 	return []api.ModelStatus{s}, nil
 }
 
+func (m *models) Card(_ context.Context, id llm.ModelID) (llm.Card, error) {
+	return llm.Card{Model: id, Limits: []string{"it cannot chat"}, Figures: []llm.Figure{{Measure: "field-exact", Split: "clean", Value: 0.97, Low: 0.96, High: 0.98, N: 900}}}, nil
+}
+
 func (m *models) set(stopped bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -107,7 +107,11 @@ func (g *globals) imported(m *api.ModelEntry, isNew bool) {
 	}
 	fmt.Fprintf(g.Out, "  memory    about %s: weights %s, cache %s, work %s; %s is available: %s\n", catalogue.Bytes(f.MemoryNeeded),
 		catalogue.Bytes(f.MemoryWeights), catalogue.Bytes(f.MemoryCache), catalogue.Bytes(f.MemoryWork), catalogue.Bytes(f.MemoryAvailable), fits)
-	fmt.Fprintf(g.Out, "  state     %s\n", m.State)
+	state := m.State
+	if m.MemoryBytes > 0 {
+		state += ", its process holds " + catalogue.Bytes(m.MemoryBytes)
+	}
+	fmt.Fprintf(g.Out, "  state     %s\n", state)
 	if m.State == "stopped" {
 		fmt.Fprintf(g.Out, "\nStart it:  skerry model start %s\n", m.ID)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -91,6 +92,45 @@ func TestGenerateAsksInPartsAndAddsUp(t *testing.T) {
 	}
 	if offers := g.Offers(); offers[0].LatencyMicros == 0 {
 		t.Error("the latency of the model was not measured")
+	}
+}
+
+// TestAnyModelLimit: a model that nobody has named, because it joined later,
+// has the usual number of calls at once.
+func TestAnyModelLimit(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		named map[llm.ModelID]int
+		want  int32
+	}{
+		{"a model that joined later", nil, 2},
+		{"one with a limit of its own", map[llm.ModelID]int{"m": 3}, 3},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var now, most atomic.Int32
+			f := server()
+			f.Gate = func(context.Context, llm.Request) error {
+				most.Store(max(most.Load(), now.Add(1)))
+				time.Sleep(time.Second)
+				now.Add(-1)
+				return nil
+			}
+			g, c := bench(f)
+			g.modelLimit, g.anyLimit = row.named, 2
+			c.Clearance.Pinned.Pools[0].Limit = 0
+			var calls sync.WaitGroup
+			for range 8 {
+				calls.Go(func() {
+					if _, err := g.Generate(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			calls.Wait()
+			if most.Load() != row.want {
+				t.Errorf("%s: %d calls at once, want %d", row.name, most.Load(), row.want)
+			}
+		})
 	}
 }
 

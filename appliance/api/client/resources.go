@@ -142,6 +142,11 @@ func (c *Client) Models(ctx context.Context) ([]api.ModelEntry, error) {
 	return l.Models, err
 }
 
+// Card returns the card of a model.
+func (c *Client) Card(ctx context.Context, id llm.ModelID) (llm.Card, error) {
+	return get[llm.Card](ctx, c, path("models", string(id), "card"))
+}
+
 // StopModel stops a model; runs that need it park.
 func (c *Client) StopModel(ctx context.Context, id llm.ModelID) (api.ModelEntry, error) {
 	return send[api.ModelEntry](ctx, c, http.MethodPost, path("models", string(id), "stop"), nil)

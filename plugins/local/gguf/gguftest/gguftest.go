@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -102,17 +104,18 @@ func (m Model) Bytes() []byte {
 		numbers[k] = v
 	}
 	meta := &writer{}
-	for k, v := range numbers {
-		meta.key(k, uint32Type, v)
+	for _, k := range slices.Sorted(maps.Keys(numbers)) { // the same model, the same bytes
+		meta.key(k, uint32Type, numbers[k])
 	}
 	meta.key("qwen3.attention.layer_norm_rms_epsilon", float32Type, float32(1e-6))
 	meta.key("qwen3.rope.freq_base", float32Type, float32(10000))
 	meta.key("tokenizer.ggml.add_bos_token", boolType, uint8(0))
-	for k, v := range map[string]string{
+	texts := map[string]string{
 		"general.architecture": "qwen3", "general.name": m.Name, "general.type": "model",
 		"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "qwen2", "tokenizer.chat_template": m.template(),
-	} {
-		meta.key(k, stringType, v)
+	}
+	for _, k := range slices.Sorted(maps.Keys(texts)) {
+		meta.key(k, stringType, texts[k])
 	}
 	meta.texts("tokenizer.ggml.tokens", words)
 	meta.texts("tokenizer.ggml.merges", []string{"e r"})

@@ -1,0 +1,86 @@
+package catalogue
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, root, path, content string) string {
+	t.Helper()
+	full := filepath.Join(root, path)
+	if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(full, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
+var blob = strings.Repeat("ab", 32)
+
+func manifestOf(layers ...string) string { return `{"layers":[` + strings.Join(layers, ",") + `]}` }
+
+func layer(kind, digest string) string {
+	return `{"mediaType":"application/vnd.ollama.image.` + kind + `","digest":"` + digest + `"}`
+}
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	plain := write(t, dir, "some/Qwen3-0.6B.Q4_K_M.gguf", "GGUF")
+	weights := write(t, dir, "ollama/models/blobs/sha256-"+blob, "GGUF")
+	tag := write(t, dir, "ollama/models/manifests/registry.ollama.ai/library/qwen3/0.6b",
+		manifestOf(layer("template", "sha256:"+strings.Repeat("c", 64)), layer("model", "sha256:"+blob)))
+	for _, row := range []struct {
+		name, path string
+		want       Source
+	}{
+		{"a file", plain, Source{Path: plain, Name: "Qwen3-0.6B.Q4_K_M"}},
+		{"a directory with one", filepath.Dir(plain), Source{Path: plain, Name: "Qwen3-0.6B.Q4_K_M"}},
+		{"a manifest of Ollama", tag, Source{Path: weights, Name: "qwen3-0.6b", Digest: blob}},
+		{"the models directory of Ollama", filepath.Join(dir, "ollama/models"), Source{Path: weights, Name: "qwen3-0.6b", Digest: blob}},
+		{"the directory of Ollama", filepath.Join(dir, "ollama"), Source{Path: weights, Name: "qwen3-0.6b", Digest: blob}},
+		{"a blob of Ollama", weights, Source{Path: weights, Digest: blob}},
+	} {
+		if got, err := Find(row.path); err != nil || got != row.want {
+			t.Errorf("%s: got %+v, %v; want %+v", row.name, got, err, row.want)
+		}
+	}
+}
+
+func TestFindRefuses(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		files map[string]string
+		path  string
+		want  []string
+	}{
+		{"nothing there", nil, "nothing", []string{"no such file"}},
+		{"an empty directory", map[string]string{"x/readme.txt": ""}, "x", []string{"no GGUF file"}},
+		{"several files", map[string]string{"x/a.gguf": "", "x/b.gguf": ""}, "x", []string{"2 GGUF files", "a.gguf", "b.gguf"}},
+		{"Safetensors", map[string]string{"x/model.safetensors": "", "x/config.json": "{}"}, "x", []string{"convert_hf_to_gguf.py"}},
+		{"a part", map[string]string{"m-00001-of-00003.gguf": ""}, "m-00001-of-00003.gguf", []string{"part 1 of a model in 3 parts", "llama-gguf-split --merge"}},
+		{"a directory of parts", map[string]string{"x/m-00001-of-00002.gguf": "", "x/m-00002-of-00002.gguf": ""}, "x", []string{"in 2 parts"}},
+		{"several models of Ollama", map[string]string{"o/blobs/x": "", "o/manifests/r/l/a/1": "{}", "o/manifests/r/l/b/1": "{}"}, "o", []string{"2 models", "manifests/r/l/a/1"}},
+		{"no model of Ollama", map[string]string{"o/blobs/x": "", "o/manifests/r/.keep": ""}, "o", []string{"no model"}},
+		{"a manifest that is none", map[string]string{"o/manifests/r/l/a/1": "hello"}, "o/manifests/r/l/a/1", []string{"no manifest"}},
+		{"a manifest without weights", map[string]string{"o/manifests/r/l/a/1": manifestOf()}, "o/manifests/r/l/a/1", []string{"no model file"}},
+		{"an adapter", map[string]string{"o/manifests/r/l/a/1": manifestOf(layer("model", "sha256:"+blob), layer("adapter", "sha256:"+blob))}, "o/manifests/r/l/a/1", []string{"adapter"}},
+		{"single tensors", map[string]string{"o/manifests/r/l/a/1": manifestOf(layer("tensor", "sha256:"+blob))}, "o/manifests/r/l/a/1", []string{"single tensors"}},
+		{"a digest that climbs", map[string]string{"o/manifests/r/l/a/1": manifestOf(layer("model", "sha256:../../../etc/passwd"))}, "o/manifests/r/l/a/1", []string{"no SHA-256"}},
+		{"a blob that is gone", map[string]string{"o/manifests/r/l/a/1": manifestOf(layer("model", "sha256:"+blob))}, "o/manifests/r/l/a/1", []string{"is not there", "pull it again"}},
+	} {
+		dir := t.TempDir()
+		for name, content := range row.files {
+			write(t, dir, name, content)
+		}
+		_, err := Find(filepath.Join(dir, row.path))
+		for _, want := range row.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v, want %q", row.name, err, want)
+			}
+		}
+	}
+}
