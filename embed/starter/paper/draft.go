@@ -109,7 +109,7 @@ func newDraft(r *rand.Rand, split Split) *draft {
 		d.money = "1 €"
 	}
 	d.dateLayout = pick(r, dateLayouts[d.lang])
-	if d.lang == "en" && d.money != "1" && chance(r, .3) {
+	if d.lang == "en" && d.money != "1" && d.priced() && chance(r, .3) {
 		if l, ok := slashed(r, d.currency); ok {
 			d.dateLayout = l
 		}
@@ -120,6 +120,11 @@ func newDraft(r *rand.Rand, split Split) *draft {
 	d.between = pick(r, []string{": ", ": ", ": ", " : ", " ", ":", " - "})
 	d.layout = chooseLayout(r, d.rules.newLayouts)
 	return d
+}
+
+// priced says that the kind always shows an amount and with it the currency.
+func (d *draft) priced() bool {
+	return d.kind == Invoice || d.kind == CreditNote || d.kind == Order || d.kind == Receipt
 }
 
 // label returns a wording that the document has not used yet.

@@ -163,6 +163,9 @@ func (d *draft) extraValue(how string) (string, Fact) {
 	switch kind {
 	case "number", "decimal":
 		n := between(r, 1, 400)
+		if unit == "%" {
+			n = between(r, 1, 99)
+		}
 		literal := fmt.Sprint(n)
 		if kind == "decimal" {
 			literal = fmt.Sprintf("%d.%d", n, between(r, 1, 9))

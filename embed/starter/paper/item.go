@@ -265,7 +265,8 @@ func (d *draft) table(items []item, columns []string) (out []line) {
 		}
 		return s
 	}
-	if d.chance(.75) || slices.Contains(columns, "discount") {
+	plainOrder := slices.Index(columns, "unit_price") < 0 || slices.Index(columns, "unit_price") > slices.Index(columns, "quantity")
+	if d.chance(.75) || slices.Contains(columns, "discount") || d.decimals == 0 || !plainOrder {
 		out = append(out, plain(set(header)))
 		if outer && d.chance(.5) {
 			out = append(out, kept("|"+strings.Repeat("---|", len(columns))))

@@ -136,13 +136,14 @@ func (d *draft) orderLetter() *block {
 	if d.chance(.5) {
 		columns = append(columns, "unit_price")
 	}
+	bullet := pick(d.r, []string{"- ", "  ", ""})
 	for _, it := range items {
 		q, _ := d.quantity(it.quantity)
 		s := q + " x " + it.description
 		if len(columns) == 3 {
 			s += d.say(" at ", " zu ", "") + d.price(it.price)
 		}
-		b.add(kept(pick(d.r, []string{"- ", "  ", ""}) + s))
+		b.add(kept(bullet + s))
 	}
 	b.items = d.rows(items, columns)
 	if len(columns) == 3 {

@@ -74,6 +74,7 @@ func (d *draft) slipTotals(total cents) *block {
 	b := &block{alone: true}
 	rate := pick(d.r, taxRates[d.lang])
 	tax := d.whole(cents(math.Round(float64(total) * float64(rate) / float64(10000+rate))))
+	b.unclear = []string{"amount_due", "amount_paid"}
 	es := []entry{d.priceEntry("total_amount", total)}
 	if d.chance(.6) {
 		e := entry{value: d.price(tax), name: "tax_amount", fact: d.numberOf(tax)}

@@ -93,6 +93,9 @@ func Short(seed uint64, split Split, i int) Document {
 
 // write makes the document's text.
 func (d *draft) write(short bool) Document {
+	if short && d.lang == "en" && (d.dateLayout == "01/02/2006" || d.dateLayout == "02/01/2006" || d.dateLayout == "02-01-2006") {
+		d.dateLayout = "2 January 2006" // no currency may show which country writes
+	}
 	var blocks []*block
 	if short && d.chance(.3) {
 		return d.finish([]*block{d.extraBlock()}).unclear("kind")
@@ -112,6 +115,12 @@ func (d *draft) write(short bool) Document {
 	}
 	doc := d.finish(blocks)
 	if short {
+		switch d.kind { // whose number and date it is depends on the kind
+		case Order:
+			doc = doc.unclear("document_number").unclear("document_date").unclear("order_date")
+		case DeliveryNote, Contract:
+			doc = doc.unclear("document_number")
+		}
 		return doc.unclear("kind")
 	}
 	d.unmentioned(&doc)

@@ -65,6 +65,9 @@ func (d *draft) trade() []*block {
 		slices.Reverse(body)
 	}
 	end := []*block{pay, clauses, foot}
+	if d.lang != "fr" && d.chance(.05) {
+		end = append(end, d.boilerplate())
+	}
 	shuffle(d.r, end)
 	if d.chance(.1) {
 		body, end = append([]*block{end[0]}, body...), end[1:]
@@ -366,6 +369,8 @@ func (d *draft) totals(items []item) *block {
 		es = append(es, d.priceEntry("total_amount", total))
 		if d.kind == Invoice {
 			b.state("amount_due", d.numberOf(total))
+		} else {
+			b.unclear = append(b.unclear, "amount_due")
 		}
 	}
 	capitals(d.r, es)
