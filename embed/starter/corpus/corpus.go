@@ -89,11 +89,12 @@ func Ask(seed uint64, split paper.Split, i int, opt Option, d paper.Document) Ex
 	r := rand.New(rand.NewPCG(seed*0x9e3779b97f4a7c15, uint64(i)*0xbf58476d1ce4e5b9+hashOf(split)))
 	a := &asker{r: r, split: split, e: Example{Split: split, Seed: seed, Index: i, Document: d}, short: opt.Short, unclear: map[string]bool{}}
 	a.d = &a.e.Document
-	for _, name := range d.Unclear {
+	a.disturb()
+	for _, name := range a.d.Unclear {
 		a.unclear[name] = true
 	}
-	_, a.partPaid = d.Facts["amount_paid"]
-	a.lower = strings.ToLower(d.Text)
+	_, a.partPaid = a.d.Facts["amount_paid"]
+	a.lower = strings.ToLower(a.d.Text)
 	kind := r.Float64()
 	switch {
 	case split == Unseen:
