@@ -104,6 +104,7 @@ func (d *draft) deed() *block {
 		b.add(line{label(d.say("The agreement starts on |This agreement takes effect on ", "Der Vertrag beginnt am |Dieser Vertrag tritt in Kraft am ", "")), value(from.value), label(d.say(" and ends on | and remains in force until ", " und endet am | und läuft bis zum ", "")), value(to.value), label(".")})
 		b.state("contract_end", to.fact)
 	} else {
+		d.said["auto_renewal"] = true // it needs none
 		b.add(line{label(d.say("It begins on ", "Er beginnt am ", "")), value(from.value), label(d.say(" and is concluded for an indefinite period.", " und läuft auf unbestimmte Zeit.", ""))})
 	}
 	if d.chance(.75) {

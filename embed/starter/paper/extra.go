@@ -102,6 +102,12 @@ func (d *draft) chooseExtra() entry {
 			continue
 		}
 		d.used[strings.ToLower(label)], d.used["concept "+c.name] = true, true
+		switch c.name { // values that say something about a topic
+		case "warranty_until":
+			d.said["warranty"] = true
+		case "deposit":
+			d.said["advance_payment"] = true
+		}
 		printed, fact := d.extraValue(c.value)
 		e := Extra{Label: label, Name: c.name, About: c.about, Fact: fact, Concept: c.name}
 		if s := slug(label); d.chance(.6) && conceptOf()[s] == c.name && Names[s] == "" {

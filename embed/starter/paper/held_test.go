@@ -97,7 +97,7 @@ func like(s, wording string) bool {
 
 // TestTrainShowsNothingHeldOut, and Calibration nothing but companies.
 func TestTrainShowsNothingHeldOut(t *testing.T) {
-	for i := range 4000 {
+	for i := range 2500 {
 		for form, d := range map[string]Document{"whole": Make(11, Train, i), "short": Short(11, Train, i)} {
 			if list := heldIn(d); len(list) > 0 {
 				t.Fatalf("train %d %s shows %v\n%s", i, form, list, d.Text)
@@ -164,7 +164,7 @@ func TestConceptsAreHeldOutByName(t *testing.T) {
 // TestMixture: kinds, languages, lengths and the share of noise are as the
 // recipe of the models says.
 func TestMixture(t *testing.T) {
-	const n = 4000
+	const n = 3000
 	kinds, langs := map[Kind]int{}, map[string]int{}
 	noisy, long, most := 0, 0, 0
 	for i := range n {

@@ -160,7 +160,7 @@ func (d *draft) unmentioned(doc *Document) {
 	shuffle(d.r, topics)
 	n := between(d.r, 0, 2)
 	for _, t := range topics {
-		if n > 0 && !said[t] && !(t == "advance_payment" && has(doc, "amount_paid")) {
+		if n > 0 && !said[t] && !d.said[t] && !(t == "advance_payment" && has(doc, "amount_paid")) {
 			doc.Clauses = append(doc.Clauses, Clause{Topic: t})
 			n--
 		}

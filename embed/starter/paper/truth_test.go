@@ -81,9 +81,9 @@ func stands(f Fact, text string) bool {
 // TestFactsStandInText: whatever a document claims to say can be read in it.
 func TestFactsStandInText(t *testing.T) {
 	for _, split := range splits {
-		n := 600
+		n := 400
 		if split == Page {
-			n = 150
+			n = 100
 		}
 		for i := range n {
 			for form, d := range map[string]Document{"whole": Make(7, split, i), "short": Short(7, split, i)} {
