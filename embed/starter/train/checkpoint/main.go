@@ -1,6 +1,7 @@
 // Command checkpoint converts the weights of a starter model between the
 // trainer's checkpoints and GGUF files, and grows them:
 //
+//	checkpoint fresh -layers 6 -ffn 768 OUT.ckpt
 //	checkpoint from-gguf FILE.gguf OUT.ckpt
 //	checkpoint grow -layers 12 -ffn 1024 IN.ckpt OUT.ckpt
 //	checkpoint to-gguf -tokenizer FILE -name NAME IN.ckpt OUT.gguf
@@ -18,7 +19,8 @@ import (
 	"skerry/embed/starter/train/weights"
 )
 
-const usage = `checkpoint from-gguf FILE.gguf OUT.ckpt
+const usage = `checkpoint fresh [-vocab N] [-width N] [-layers N] [-heads N] [-kv-heads N] [-ffn N] [-seed N] OUT.ckpt
+checkpoint from-gguf FILE.gguf OUT.ckpt
 checkpoint grow [-layers N] [-ffn N] [-seed N] IN.ckpt OUT.ckpt
 checkpoint to-gguf -tokenizer FILE [-type q8_0] [-context N] [-name S] [-description S] [-languages en,de] IN.ckpt OUT.gguf
 checkpoint show FILE.ckpt`
@@ -35,6 +37,8 @@ func run(args []string) error {
 		return errors.New("no command; use\n" + usage)
 	}
 	switch args[0] {
+	case "fresh":
+		return fresh(args[1:])
 	case "from-gguf":
 		return fromGGUF(args[1:])
 	case "grow":
@@ -67,6 +71,31 @@ func files(fs *flag.FlagSet, args []string, n int) ([]string, error) {
 }
 
 func newFlags(name string) *flag.FlagSet { return flag.NewFlagSet(name, flag.ContinueOnError) }
+
+func fresh(args []string) error {
+	fs := newFlags("fresh")
+	s := weights.Shape{RopeBase: 10000}
+	fs.IntVar(&s.Vocab, "vocab", 2048, "tokens of the vocabulary")
+	fs.IntVar(&s.Width, "width", 256, "width of the residual stream")
+	fs.IntVar(&s.Layers, "layers", 6, "layers")
+	fs.IntVar(&s.Heads, "heads", 4, "heads")
+	fs.IntVar(&s.KVHeads, "kv-heads", 2, "key and value heads")
+	fs.IntVar(&s.FFN, "ffn", 768, "hidden units")
+	seed := fs.Uint64("seed", 1, "seed of the weights")
+	names, err := files(fs, args, 1)
+	if err != nil {
+		return err
+	}
+	m, err := weights.Fresh(s, *seed)
+	if err != nil {
+		return err
+	}
+	if err := m.WriteFile(names[0]); err != nil {
+		return err
+	}
+	describe(names[0], m)
+	return nil
+}
 
 func fromGGUF(args []string) error {
 	names, err := files(newFlags("from-gguf"), args, 2)

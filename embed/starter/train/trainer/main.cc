@@ -1,6 +1,7 @@
 // Trains a starter model on CPU: see README.md beside this folder. Exits with
 // 0 when the schedule is finished, 2 for wrong arguments or files, 3 when a
-// signal ended it after a checkpoint was written, 4 for a bad gradient.
+// signal ended it after a checkpoint was written, 4 for a bad gradient or weights
+// that are not finite.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,11 +89,17 @@ double Run::computeGradient(const Batch& b) {
   return optimiser.gather(gradients);
 }
 
+// save returns false if the weights are not finite: an update spoiled them, and
+// the checkpoint before must stay. A full disk does not end the training.
 bool Run::save(const std::string& path) {
   if (path.empty()) return true;
-  if (writeCheckpoint(path, model, optimiser, tokens, schedule.text() + mixture.position())) return true;
-  fprintf(stderr, "%s: checkpoint not written: %s; training goes on\n", path.c_str(), strerror(errno));
-  return false;
+  if (hasNonFinite(model.weights, model.size)) {
+    fprintf(stderr, "the weights after step %ld are not finite; the last checkpoint stays. Resume from it with lower rates.\n", optimiser.steps);
+    return false;
+  }
+  if (!writeCheckpoint(path, model, optimiser, tokens, schedule.text() + mixture.position()))
+    fprintf(stderr, "%s: checkpoint not written: %s; training goes on\n", path.c_str(), strerror(errno));
+  return true;
 }
 
 void Run::report() {
@@ -142,8 +149,9 @@ int Run::train() {
   while (!schedule.finished(tokens, now() - started)) {
     double elapsed = now() - started;
     if (schedule.hurry(tokens, elapsed, speed))
-      printf("time is running out: the decay starts at %.2fM tokens instead of %.2fM\n", tokens / 1e6, (schedule.total - schedule.decay) / 1e6);
-    if (schedule.decaying(tokens) && !savedConstant && !options.out.empty()) save(options.out + ".constant");
+      printf("time is running out at %.2fM tokens: the decay was to start at %.2fM and to end at %.2fM\n", tokens / 1e6,
+             (schedule.total - schedule.decay) / 1e6, schedule.total / 1e6);
+    if (schedule.decaying(tokens) && !savedConstant && !options.out.empty() && !save(options.out + ".constant")) return 4;
     savedConstant = savedConstant || schedule.decaying(tokens);
     Batch batch = mixture.next(options.batchTokens, pool.size());
     double norm = computeGradient(batch);
@@ -154,14 +162,14 @@ int Run::train() {
     windowTokens += batch.rows;
     speed = (tokens - startTokens) / (now() - started);
     bool last = schedule.finished(tokens, now() - started) || interrupted || optimiser.steps == options.stopAtStep;
-    if (optimiser.steps % options.logSteps == 0 || last) printStep(factor, norm);
-    if (tokens >= nextEval && !last) {
-      for (auto& w : workers) w->loss = w->answers = w->right = 0;
+    bool evaluating = tokens >= nextEval && !last;
+    if (optimiser.steps % options.logSteps == 0 || last || evaluating) printStep(factor, norm);
+    if (evaluating) {
       report();
       nextEval = tokens + options.evalTokens;
     }
     if (last || now() - lastSave > options.saveMinutes * 60) {
-      save(options.out);
+      if (!save(options.out)) return 4;
       lastSave = now();
     }
     if (interrupted) {

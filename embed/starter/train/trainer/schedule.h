@@ -19,14 +19,16 @@ struct Schedule {
 
   void plan() { decayStart = total - decay; }
   bool decaying(int64_t tokens) const { return tokens >= decayStart; }
-  bool cut() const { return decayStart + decay < total; }
 
-  // hurry starts the decay now if otherwise the time bound would cut it off,
-  // at the given speed. It returns true if it did.
+  // hurry starts the decay now, or speeds up one that has started, if otherwise
+  // the time bound would cut it off at the given speed. It returns true the
+  // once that it does. The speed of the first moments is no measure.
   bool hurry(int64_t tokens, double elapsed, double tokensPerSecond) {
-    if (seconds <= 0 || decaying(tokens) || tokensPerSecond <= 0) return false;
-    if (elapsed + decay / tokensPerSecond < seconds && elapsed < seconds) return false;
-    decayStart = tokens;
+    if (seconds <= 0 || hurriedAt >= 0 || tokensPerSecond <= 0 || elapsed < seconds / 20) return false;
+    double left = decaying(tokens) ? decayStart + decay - tokens : decay;
+    if (elapsed + left / tokensPerSecond < seconds) return false;
+    hurriedFrom = progress(tokens, elapsed);
+    decayStart = std::min(decayStart, tokens);
     hurriedAt = elapsed;
     return true;
   }
@@ -36,7 +38,7 @@ struct Schedule {
   double progress(int64_t tokens, double elapsed) const {
     if (!decaying(tokens) || decay <= 0) return tokens >= decayStart + decay ? 1 : 0;
     double p = double(tokens - decayStart) / decay;
-    if (hurriedAt >= 0) p = std::max(p, (elapsed - hurriedAt) / std::max(1.0, seconds - hurriedAt));
+    if (hurriedAt >= 0) p = std::max(p, hurriedFrom + (1 - hurriedFrom) * (elapsed - hurriedAt) / std::max(1.0, seconds - hurriedAt));
     return std::min(1.0, p);
   }
 
@@ -64,7 +66,8 @@ struct Schedule {
   }
 
  private:
-  double hurriedAt = -1;  // seconds; negative if the time bound did not start the decay
+  double hurriedAt = -1;   // seconds; negative as long as there is time
+  double hurriedFrom = 0;  // progress then
 };
 
 }  // namespace starter

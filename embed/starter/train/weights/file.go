@@ -2,6 +2,7 @@ package weights
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,12 +58,12 @@ func Read(r io.Reader) (*Model, error) {
 	if got, want := binary.LittleEndian.Uint64(h[80:]), uint64(m.Parameters()); got != want {
 		return nil, fmt.Errorf("%w: it claims %d weights; its shape has %d", ErrCheckpoint, got, want)
 	}
-	for _, b := range m.blocks(true) {
-		raw := make([]byte, 4*b.size)
-		if _, err := io.ReadFull(r, raw); err != nil {
+	for _, b := range m.blocks(false) {
+		var data bytes.Buffer // grows with what there is: a header can claim anything
+		if _, err := io.CopyN(&data, r, 4*int64(b.size)); err != nil {
 			return nil, fmt.Errorf("%w: weights: %w", ErrCheckpoint, err)
 		}
-		copy(*b.values, floats(raw))
+		*b.values = floats(data.Bytes())
 	}
 	return m, nil
 }

@@ -68,6 +68,12 @@ func FromGGUF(r io.ReaderAt, size int64) (*Model, *Vocabulary, error) {
 	if err := m.Check(); err != nil {
 		return nil, nil, err
 	}
+	if base := f.Values[architecture+".rope.freq_base"].Number; base != float64(m.RopeBase) {
+		return nil, nil, fmt.Errorf("%w: rotary base %v; only whole numbers are supported", ErrShape, base)
+	}
+	if e := f.Values[architecture+".attention.layer_norm_rms_epsilon"].Number; float32(e) != Epsilon {
+		return nil, nil, fmt.Errorf("the norms add %v to the mean square; the trainer adds %v", e, Epsilon)
+	}
 	if k, v := whole("attention.key_length"), whole("attention.value_length"); k != HeadWidth || v != HeadWidth {
 		return nil, nil, fmt.Errorf("%w: heads of width %d and %d; only %d is supported", ErrShape, k, v, HeadWidth)
 	}

@@ -7,16 +7,12 @@ import (
 	"slices"
 )
 
-// initialScale is the standard deviation of fresh matrix entries times the
-// square root of the matrix's inputs, as the trainer initialises them.
-const initialScale = 0.7
-
 // Grow returns a larger model that computes the same as m, so that training
 // goes on from what m knows. Hidden units are added with random input rows and
 // zero output columns. Added layers follow the ones they are copied from and
 // start with zero attention output and zero down projections: they read the
 // stream as their neighbour does and add nothing to it until training moves
-// those (the zero-initialised residual branches of net2net-like growth). m
+// those (growth that preserves the function: Chen, Goodfellow and Shlens 2016, Net2Net; zero projections: Zhang, Dauphin and Ma 2019, Fixup). m
 // stays as it is; the result shares no memory with it. The seed fixes the
 // random rows.
 func Grow(m *Model, layers, ffn int, seed uint64) (*Model, error) {
@@ -51,9 +47,7 @@ func Grow(m *Model, layers, ffn int, seed uint64) (*Model, error) {
 func (m *Model) widened(l Layer, ffn int, r *rand.Rand) Layer {
 	fresh := make([]float32, (ffn-m.FFN)*m.Width)
 	random := func() []float32 {
-		for i := range fresh {
-			fresh[i] = float32(r.NormFloat64() * initialScale / math.Sqrt(float64(m.Width)))
-		}
+		fill(fresh, matrixScale/math.Sqrt(float64(m.Width)), r)
 		return fresh
 	}
 	old := m.FFN * m.Width
