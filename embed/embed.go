@@ -12,7 +12,7 @@ import (
 //go:embed all:build
 var build embed.FS
 
-//go:embed starter/*.json starter/*.gguf
+//go:embed starter/*.json starter/*.gguf starter/cards
 var starter embed.FS
 
 //go:embed mission/*.yaml
@@ -54,7 +54,8 @@ func Licences() []byte {
 }
 
 // Starter returns the folder of the starter models: models.json, which says
-// what they are, and the GGUF files that it names.
+// what they are, the GGUF files that it names, and the folder cards with what
+// the exam found out about each.
 func Starter() fs.FS { return sub(starter, "starter") }
 
 // Missions returns the sample missions, one YAML file each.

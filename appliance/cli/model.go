@@ -51,28 +51,6 @@ func modelListCommand(g *globals) *cobra.Command {
 	return c
 }
 
-func modelShowCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:   "show MODEL",
-		Short: "Show what a model is and what its lock pins, as JSON",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
-				list, err := a.Models(ctx)
-				if err != nil {
-					return err
-				}
-				for _, m := range list {
-					if string(m.ID) == args[0] {
-						return g.printJSON(m)
-					}
-				}
-				return fmt.Errorf("there is no model %q; see: skerry model list", args[0])
-			})
-		},
-	}
-}
-
 func modelSwitch(g *globals, verb, short string, do func(*client.Client, context.Context, llm.ModelID) (api.ModelEntry, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   verb + " MODEL",

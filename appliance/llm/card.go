@@ -118,3 +118,22 @@ func ParseCard(data []byte) (Card, error) {
 	}
 	return c, nil
 }
+
+// Number writes a value of the figure as its measure is read: a share in per
+// cent, or a number with its unit.
+func (f Figure) Number(v float64) string {
+	switch f.Measure {
+	case "auroc", "ece", "ece-mass", "residual-error":
+		return fmt.Sprintf("%.3f", v)
+	case "documents-per-second":
+		return fmt.Sprintf("%.1f/s", v)
+	case "load-ms":
+		return fmt.Sprintf("%.0f ms", v)
+	case "size-mb":
+		return fmt.Sprintf("%.1f MB", v)
+	}
+	return fmt.Sprintf("%.1f %%", 100*v)
+}
+
+// String writes the figure's value.
+func (f Figure) String() string { return f.Number(f.Value) }

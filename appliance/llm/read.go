@@ -16,7 +16,10 @@ import (
 // The confidence of a value is the probability of the least probable token that
 // overlaps its JSON, from the colon before it, which vocabularies merge with a
 // quotation mark, so that it holds the choice between a value and null; and of a
-// number to the character after it, which holds the choice to end it. Where the model has a [Calibration], its curve is applied to
+// number to the character after it, which holds the choice to end it. Under a
+// schema it is the probability that the model itself gave the token (see
+// [Token.Raw]), not that among the tokens allowed: what the model had to be bent
+// to is nothing that it was sure of. Where the model has a [Calibration], its curve is applied to
 // that, before any check. Of a generated text it is the geometric mean of the token
 // probabilities, that is, one over the perplexity: it says how natural the text
 // is to the model, not how true. Without token probabilities, or where they do
@@ -115,7 +118,7 @@ func (o output) confidence(start, end int) (Confidence, ConfidenceSource) {
 		if len(o.tokens[i].Bytes) == 0 {
 			continue // it says nothing about any byte
 		}
-		l := o.tokens[i].Logprob
+		l := o.tokens[i].Raw()
 		if math.IsNaN(l) {
 			return Unknown(), FromNothing
 		}

@@ -1,6 +1,9 @@
 package llm
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"math"
+)
 
 // Role of a message.
 type Role string
@@ -38,7 +41,7 @@ type Request struct {
 	Model     ModelID         `json:"model"`
 	Messages  []Message       `json:"messages"`
 	Prefill   string          `json:"prefill,omitempty"` // beginning of the answer, put into the model's mouth; the response starts after it
-	Schema    json.RawMessage `json:"schema,omitempty"`  // JSON Schema of the output; only where the model has the capability
+	Schema    json.RawMessage `json:"schema,omitempty"`  // JSON Schema of the whole answer, prefill included; only where the model has the capability
 	Sampling  Sampling        `json:"sampling"`
 	MaxTokens int             `json:"maxTokens"`      // upper bound of output tokens; 0 = what the context leaves
 	Stop      []string        `json:"stop,omitempty"` // output ends before the first of these
@@ -54,8 +57,30 @@ type Delta struct {
 // Token is one output token. The concatenation of all Bytes is the output,
 // the end-of-turn token excluded.
 type Token struct {
-	Bytes   []byte  `json:"bytes"`
-	Logprob float64 `json:"logprob"` // natural logarithm, of the distribution before temperature and cuts
+	Bytes []byte `json:"bytes"`
+
+	// Logprob is the natural logarithm of the token's probability in the
+	// distribution before temperature and cuts. Under a schema it is that among
+	// the tokens which the schema allowed at this place.
+	Logprob float64 `json:"logprob"`
+
+	// Mass is the probability that the model gave to all the tokens which the
+	// schema allowed, in (0, 1]; 0 without a schema, which means 1. Where it is
+	// small, the model wanted to write something else.
+	Mass float64 `json:"mass,omitempty"`
+
+	// Forced says that the schema left no choice and the model was not asked.
+	// The token says nothing about the model: its Logprob is 0.
+	Forced bool `json:"forced,omitempty"`
+}
+
+// Raw returns the natural logarithm of the probability that the model itself
+// gave the token, whatever a schema allowed.
+func (t Token) Raw() float64 {
+	if t.Mass > 0 && t.Mass < 1 {
+		return t.Logprob + math.Log(t.Mass)
+	}
+	return t.Logprob
 }
 
 // FinishReason says why a completion ended.

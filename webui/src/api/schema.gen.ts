@@ -355,6 +355,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{id}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The card of a model: what it is, what it cannot do, how well it did */
+        get: operations["model-card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{id}/start": {
         parameters: {
             query?: never;
@@ -632,6 +649,30 @@ export interface components {
             /** @description The right value. A decimal is a string. */
             to: unknown;
         };
+        Architecture: {
+            /** Format: int64 */
+            contextTokens: number;
+            family: string;
+            /** Format: int64 */
+            feedForward: number;
+            /** Format: int64 */
+            headWidth: number;
+            /** Format: int64 */
+            heads: number;
+            /** Format: int64 */
+            kvHeads: number;
+            /** Format: int64 */
+            layers: number;
+            /** Format: int64 */
+            parameters: number;
+            quantisation: string;
+            /** Format: int64 */
+            sizeBytes: number;
+            /** Format: int64 */
+            vocabulary: number;
+            /** Format: int64 */
+            width: number;
+        };
         Arm: {
             name: string;
             steps: components["schemas"]["Step"][];
@@ -643,6 +684,12 @@ export interface components {
                 [key: string]: string;
             };
             that: string;
+        };
+        Bar: {
+            figure: components["schemas"]["Figure"];
+            met: boolean;
+            want: string;
+            what: string;
         };
         Branch: {
             arms: components["schemas"]["Arm"][];
@@ -671,6 +718,27 @@ export interface components {
             probabilities?: boolean;
             tasks: ("extract" | "classify" | "generate")[];
             tools?: boolean;
+        };
+        Card: {
+            about: string;
+            architecture: components["schemas"]["Architecture"];
+            bars: components["schemas"]["Bar"][];
+            digests: components["schemas"]["CardDigests"];
+            exam: components["schemas"]["Exam"];
+            figures: components["schemas"]["Figure"][];
+            intendedUse: string[];
+            languages: string[];
+            licence: string;
+            limits: string[];
+            model: string;
+            title: string;
+            training: components["schemas"]["Training"];
+        };
+        CardDigests: {
+            generator: string;
+            profile: string;
+            tokenizer: string;
+            weights: string;
         };
         Check: {
             that: components["schemas"]["Assertion"][];
@@ -1011,6 +1079,17 @@ export interface components {
              */
             start: number;
         };
+        Exam: {
+            calibration: string;
+            /** Format: int64 */
+            documents: number;
+            engine: string;
+            schema: boolean;
+            /** Format: int64 */
+            seed: number;
+            /** Format: double */
+            threshold: number;
+        };
         Expiry: {
             /** Format: int64 */
             after: number;
@@ -1042,6 +1121,20 @@ export interface components {
             /** @enum {string} */
             type: "string" | "decimal" | "integer" | "date" | "boolean" | "enum" | "iban" | "list";
             values?: string[];
+        };
+        Figure: {
+            /** Format: double */
+            high: number;
+            key?: string;
+            /** Format: double */
+            low: number;
+            measure: string;
+            /** Format: int64 */
+            n: number;
+            slice?: string;
+            split?: string;
+            /** Format: double */
+            value: number;
         };
         Finding: {
             /**
@@ -1975,6 +2068,13 @@ export interface components {
                 [key: string]: string;
             };
         };
+        Training: {
+            data: string;
+            recipe: string[];
+            seeds: number[];
+            /** Format: int64 */
+            tokens: number;
+        };
         Usage: {
             /** Format: int64 */
             cachedTokens?: number;
@@ -2785,6 +2885,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "model-card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Card"];
+                };
             };
             /** @description Error */
             default: {
