@@ -2,10 +2,11 @@ package paper
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
-// wordingsOfClause are sentences about a topic whose answer is yes or no.
+// clauseText is a sentence that answers the question of a topic.
 type clauseText struct {
 	topic, wording string
 	yes, held      bool
@@ -73,6 +74,37 @@ func chooseClause(r *rand.Rand, lang, topic string, yes, held bool) (clauseText,
 	c := pick(r, ok)
 	c.wording = fill(r, c.wording)
 	return c, true
+}
+
+// clauseBlock holds up to n sentences about different topics.
+func (d *draft) clauseBlock(n int) *block {
+	b := &block{}
+	topics := slices.Clone(clauseTopics[d.kind])
+	shuffle(d.r, topics)
+	if d.reverse {
+		topics, n = append([]string{"reverse_charge"}, topics...), max(n, 1)
+	}
+	for _, t := range topics[:min(n, len(topics))] {
+		if c, ok := d.clause(t); ok {
+			b.addClause(t, c, "")
+		}
+	}
+	return b
+}
+
+// clause chooses a sentence about a topic that nothing else touches.
+func (d *draft) clause(topic string) (c clauseText, ok bool) {
+	yes := d.chance(.5)
+	if topic == "reverse_charge" {
+		if yes = d.reverse; !yes && !d.said["tax"] {
+			return c, false
+		}
+	}
+	if d.said[topic] {
+		return c, false
+	}
+	d.said[topic] = true
+	return chooseClause(d.r, d.lang, topic, yes, d.chance(d.rules.newLabels))
 }
 
 // clauseTable: language | topic | answer | sentence, "!" before those that

@@ -1,5 +1,8 @@
 package paper
 
+// The vocabulary of extras. A language model cannot learn what a word means
+// from documents that never use it, so the words are many and everyday.
+
 // things and properties combine to concepts: the gate's code, the pump's
 // serial number.
 const things = `

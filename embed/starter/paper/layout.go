@@ -2,6 +2,7 @@ package paper
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -164,4 +165,39 @@ func capitals(r *rand.Rand, entries []entry) {
 	for i := range entries {
 		entries[i].label = change(entries[i].label)
 	}
+}
+
+// beside sets two blocks next to each other, as a page with two columns reads
+// when its lines are taken from left to right.
+func beside(r *rand.Rand, left, right *block) *block {
+	b := &block{alone: left.alone && right.alone, unclear: slices.Concat(left.unclear, right.unclear), extras: slices.Concat(left.extras, right.extras)}
+	for _, from := range []*block{left, right} {
+		for name, f := range from.facts {
+			b.state(name, f)
+		}
+	}
+	width := 0
+	for _, l := range left.lines {
+		width = max(width, l.width())
+	}
+	width += between(r, 3, 14)
+	for i := range max(len(left.lines), len(right.lines)) {
+		var l line
+		if i < len(left.lines) {
+			l = append(l, left.lines[i]...)
+		}
+		if i < len(right.lines) {
+			l = append(l, value(strings.Repeat(" ", width-l.width())))
+			l = append(l, right.lines[i]...)
+		}
+		b.add(l)
+	}
+	return b
+}
+
+func (l line) width() (n int) {
+	for _, s := range l {
+		n += utf8.RuneCountInString(s.text)
+	}
+	return n
 }

@@ -1,11 +1,9 @@
 package paper
 
-import (
-	"strings"
-)
+import "strings"
 
-// mail returns the blocks of an e-mail: an order, or the announcement of an
-// invoice, in prose.
+// mail returns the blocks of an e-mail: an order, a query or the announcement
+// of an invoice, in prose.
 func (d *draft) mail() []*block {
 	d.layout = pick(d.r, []string{"mail", "mail", "mail-quoted", "mail-bare"})
 	if d.chance(d.rules.newLayouts) {

@@ -18,7 +18,7 @@ type sheet struct {
 	y            float64
 	family       string
 	size         float64
-	decl         *block // what the page states
+	stated       *block // what the page says so far
 	colon        string // after a label
 	left, middle float64
 	right        float64
@@ -35,7 +35,7 @@ func newSheet(d *draft) *sheet {
 	f.SetCompression(false) // what a compressor writes depends on the version of Go
 	f.SetAutoPageBreak(false, 0)
 	f.AddPage()
-	s := &sheet{Fpdf: f, encode: f.UnicodeTranslatorFromDescriptor(""), y: 60, decl: &block{}, left: 56, middle: 325, right: 540}
+	s := &sheet{Fpdf: f, encode: f.UnicodeTranslatorFromDescriptor(""), y: 60, stated: &block{}, left: 56, middle: 325, right: 540}
 	s.family = pick(d.r, []string{"Helvetica", "Helvetica", "Times", "Courier"})
 	s.size = 9.5
 	if s.family == "Courier" {
@@ -94,12 +94,12 @@ func (s *sheet) wrap(l string, width float64) (out []string) {
 // state says what an entry that was drawn states.
 func (s *sheet) state(e entry) {
 	if e.name != "" {
-		s.decl.state(e.name, e.fact)
+		s.stated.state(e.name, e.fact)
 	}
 	if e.extra != nil {
-		s.decl.extras = append(s.decl.extras, *e.extra)
+		s.stated.extras = append(s.stated.extras, *e.extra)
 	}
-	s.decl.unclear = append(s.decl.unclear, e.unclear...)
+	s.stated.unclear = append(s.stated.unclear, e.unclear...)
 }
 
 // pair writes a label and its value in two columns.
@@ -126,7 +126,7 @@ func (d *draft) page() Document {
 	switch d.kind {
 	case Contract:
 		numbers, pay = d.sheet(), d.sections()
-		s.decl.terms = numbers.terms
+		s.stated.terms = numbers.terms
 	case Receipt:
 		numbers = d.receiptNumbers()
 		items = d.cheapItems()
@@ -158,12 +158,12 @@ func (d *draft) page() Document {
 	for _, b := range []*block{numbers, sums} { // what their values imply
 		if b != nil {
 			for name, f := range b.facts {
-				s.decl.state(name, f)
+				s.stated.state(name, f)
 			}
 		}
 	}
 	doc := Document{Kind: d.kind, Language: d.lang, Layout: d.layout, Facts: map[string]Fact{}}
-	s.decl.gather(&doc)
+	s.stated.gather(&doc)
 	d.unmentioned(&doc)
 	var b bytes.Buffer
 	if err := s.Output(&b); err != nil {
@@ -189,11 +189,11 @@ func (d *draft) drawHead(s *sheet, title string, numbers *block) {
 	var addressee []string
 	if d.kind != Contract && d.kind != Receipt {
 		addressee = []string{d.label(otherFact) + s.colon, other.name, other.street, other.lastLine(d.lang)}
-		s.decl.state(otherFact, text(other.name))
+		s.stated.state(otherFact, text(other.name))
 	}
 	if d.kind != Contract {
-		s.decl.state(senderFact, text(sender.name))
-		s.decl.state("supplier_city", text(d.supplier.cityName()))
+		s.stated.state(senderFact, text(sender.name))
+		s.stated.state("supplier_city", text(d.supplier.cityName()))
 	}
 	switch d.layout {
 	case "page-letter": // numbers beside the addressee
@@ -354,7 +354,7 @@ func (d *draft) drawItems(s *sheet, items []item) {
 		row(cells)
 	}
 	s.font("", s.size)
-	s.decl.items = d.rows(items, columns)
+	s.stated.items = d.rows(items, columns)
 	s.down(8)
 }
 
@@ -387,19 +387,19 @@ func (d *draft) drawPayment(s *sheet, pay *block) {
 		s.state(e)
 	}
 	if f, ok := pay.facts["payment_terms"]; ok && pay.terms != nil {
-		if _, stated := s.decl.facts["payment_terms"]; !stated {
+		if _, stated := s.stated.facts["payment_terms"]; !stated {
 			s.text(s.left, pay.terms.Text)
-			s.decl.state("payment_terms", f)
+			s.stated.state("payment_terms", f)
 		}
 	}
-	s.decl.terms = pay.terms
+	s.stated.terms = pay.terms
 	s.down(8)
 }
 
 func (d *draft) drawClauses(s *sheet, b *block) {
 	for _, c := range b.clauses {
 		s.text(s.left, c.Text)
-		s.decl.clauses = append(s.decl.clauses, c)
+		s.stated.clauses = append(s.stated.clauses, c)
 	}
 	s.down(8)
 }
@@ -411,17 +411,17 @@ func (d *draft) drawFoot(s *sheet) {
 	}
 	s.y = max(s.y, 770)
 	var parts []string
-	if _, stated := s.decl.facts["supplier_vat_id"]; !stated && d.chance(.5) {
+	if _, stated := s.stated.facts["supplier_vat_id"]; !stated && d.chance(.5) {
 		parts = append(parts, d.label("supplier_vat_id")+" "+d.printedVAT(d.supplier.vat))
-		s.decl.state("supplier_vat_id", text(d.supplier.vat))
+		s.stated.state("supplier_vat_id", text(d.supplier.vat))
 	}
 	if d.chance(.5) {
 		parts = append(parts, d.supplier.email)
-		s.decl.state("supplier_email", text(d.supplier.email))
+		s.stated.state("supplier_email", text(d.supplier.email))
 	}
 	if d.chance(.4) {
 		parts = append(parts, d.label("supplier_phone")+" "+d.supplier.phone)
-		s.decl.state("supplier_phone", text(d.supplier.phone))
+		s.stated.state("supplier_phone", text(d.supplier.phone))
 	}
 	s.font("", s.size-1)
 	s.text(s.left, strings.Join(parts, pick(d.r, []string{" · ", "   ", " | "})))

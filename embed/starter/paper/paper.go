@@ -2,7 +2,8 @@
 // them: invoices, credit notes, orders, delivery notes, receipts, first pages
 // of contracts and e-mails, in English and German. Package corpus puts
 // questions about them; together they are what the starter models learn from
-// and are examined on. The same seed always makes the same document.
+// and are examined on. The same seed always makes the same document:
+// start with [Make], or [New] for one document after the other.
 package paper
 
 // Split names a set of documents. No supplier, layout or label wording that

@@ -2,14 +2,16 @@ package paper
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
 	"skerry/appliance/document"
 )
 
-// TestPrint writes documents for a person to read: PAPER=train:40 go test -run Print.
+// TestPrint writes documents for a person to read: PAPER=train PAPERS=40 go test -v -run Print, SHORT=1 for the curriculum.
 func TestPrint(t *testing.T) {
 	split, n := os.Getenv("PAPER"), 0
 	if split == "" {
@@ -31,10 +33,8 @@ func TestPrint(t *testing.T) {
 			d.Text = read.Text
 		}
 		fmt.Printf("######## %d %s %s %s noise %.2f  %d bytes\n%s\n---- facts\n", i, d.Kind, d.Language, d.Layout, d.Noise, len(d.Text), d.Text)
-		for _, k := range sortedNames {
-			if f, ok := d.Facts[k]; ok {
-				fmt.Printf("%s=%s ", k, f.JSON)
-			}
+		for _, k := range slices.Sorted(maps.Keys(d.Facts)) {
+			fmt.Printf("%s=%s ", k, d.Facts[k].JSON)
 		}
 		fmt.Println()
 		for _, e := range d.Extras {

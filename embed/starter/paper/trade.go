@@ -2,10 +2,8 @@ package paper
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // trade returns the blocks of an invoice, a credit note, an order or a
@@ -75,41 +73,6 @@ func (d *draft) trade() []*block {
 	return slices.DeleteFunc(slices.Concat(top, body, end), func(b *block) bool { return b == nil })
 }
 
-// beside sets two blocks next to each other, as a page with two columns reads
-// when its lines are taken from left to right.
-func beside(r *rand.Rand, left, right *block) *block {
-	b := &block{alone: left.alone && right.alone, unclear: slices.Concat(left.unclear, right.unclear), extras: slices.Concat(left.extras, right.extras)}
-	for _, from := range []*block{left, right} {
-		for name, f := range from.facts {
-			b.state(name, f)
-		}
-	}
-	width := 0
-	for _, l := range left.lines {
-		width = max(width, l.width())
-	}
-	width += between(r, 3, 14)
-	for i := range max(len(left.lines), len(right.lines)) {
-		var l line
-		if i < len(left.lines) {
-			l = append(l, left.lines[i]...)
-		}
-		if i < len(right.lines) {
-			l = append(l, value(strings.Repeat(" ", width-l.width())))
-			l = append(l, right.lines[i]...)
-		}
-		b.add(l)
-	}
-	return b
-}
-
-func (l line) width() (n int) {
-	for _, s := range l {
-		n += utf8.RuneCountInString(s.text)
-	}
-	return n
-}
-
 // prefixes of document numbers.
 func (d *draft) prefixes() []string {
 	return strings.Fields(map[Kind]map[string]string{
@@ -149,109 +112,6 @@ func (d *draft) title() *block {
 	s := d.label("title." + string(d.kind))
 	delete(d.used, strings.ToLower(s)) // "Invoice" may be a title and a label
 	b.add(plain(s))
-	return b
-}
-
-// party sets a name, with a label if labelled.
-func (d *draft) party(b *block, fact, label string, c company, labelled bool) {
-	switch {
-	case !labelled:
-		b.add(kept(c.name))
-	case d.chance(.6):
-		b.add(plain(label+strings.TrimRight(d.between, " -")), kept(c.name))
-	default:
-		b.add(line{{text: label + d.between}, value(c.name)})
-	}
-	if fact != "" {
-		b.state(fact, text(c.name))
-	}
-}
-
-// letterhead is the sender: the supplier, or the customer of an order.
-func (d *draft) letterhead() *block {
-	b := &block{alone: true}
-	c, fact := d.supplier, "supplier_name"
-	if d.kind == Order {
-		c, fact = d.customer, "customer_name"
-	}
-	labelled := d.chance(.25)
-	d.said["sender labelled"] = labelled
-	d.party(b, fact, d.label(fact), c, labelled)
-	if d.chance(.6) {
-		if d.chance(.5) {
-			b.add(plain(c.street), c.place(d.lang))
-		} else {
-			b.add(append(line{{text: c.street + pick(d.r, []string{", ", " · ", " - "})}}, c.place(d.lang)...))
-		}
-		if d.kind != Order {
-			b.state("supplier_city", text(c.cityName()))
-		}
-	}
-	if d.kind == Order {
-		if d.chance(.3) {
-			b.add(plain(d.say("Tel.", "Tel.", "Tél.") + " " + c.phone))
-		}
-		return b
-	}
-	if d.chance(.35) {
-		d.vat(b)
-	}
-	if d.chance(.3) {
-		d.mailAddress(b)
-	}
-	if d.chance(.3) {
-		b.add(line{label(d.label("supplier_phone") + " "), value(c.phone)})
-		b.state("supplier_phone", text(c.phone))
-	}
-	return b
-}
-
-func (d *draft) vat(b *block) {
-	b.add(line{label(d.label("supplier_vat_id") + d.between), value(d.printedVAT(d.supplier.vat))})
-	b.state("supplier_vat_id", text(d.supplier.vat))
-	d.said["vat"] = true
-}
-
-// printedVAT puts a space behind the country now and then.
-func (d *draft) printedVAT(vat string) string {
-	if d.chance(.2) {
-		return vat[:2] + " " + vat[2:]
-	}
-	return vat
-}
-
-func (d *draft) mailAddress(b *block) {
-	if d.chance(.5) {
-		b.add(kept(d.supplier.email))
-	} else {
-		b.add(line{label(d.label("supplier_email") + ": "), value(d.supplier.email)})
-	}
-	b.state("supplier_email", text(d.supplier.email))
-	d.said["mail"] = true
-}
-
-// addressee is the customer, or the supplier of an order, always labelled.
-func (d *draft) addressee() *block {
-	b := &block{alone: true}
-	c, fact := d.customer, "customer_name"
-	if d.kind == Order {
-		c, fact = d.supplier, "supplier_name"
-	}
-	d.party(b, fact, d.label(fact), c, true)
-	if d.chance(.6) {
-		b.add(plain(c.street), c.place(d.lang))
-		if d.kind == Order {
-			b.state("supplier_city", text(c.cityName()))
-		}
-	}
-	if d.kind != Order && d.chance(.12) {
-		b.add(line{label(d.label("customer_vat") + d.between), value(vatID(d.r, c.country))})
-	}
-	if d.chance(.08) { // a third party, which is neither
-		third := newCompany(d.r, d.lang, d.rules.newCompanies)
-		d.party(b, "", d.label("other_party"), third, true)
-		b.alone = false
-	}
 	return b
 }
 
@@ -460,37 +320,6 @@ func (d *draft) term(b *block) string {
 	}
 	b.terms = &Clause{Topic: "terms", Text: t.wording, Holds: t.unusual, Stated: true}
 	return t.wording
-}
-
-// clauseBlock holds up to n sentences about different topics.
-func (d *draft) clauseBlock(n int) *block {
-	b := &block{}
-	topics := slices.Clone(clauseTopics[d.kind])
-	shuffle(d.r, topics)
-	if d.reverse {
-		topics, n = append([]string{"reverse_charge"}, topics...), max(n, 1)
-	}
-	for _, t := range topics[:min(n, len(topics))] {
-		if c, ok := d.clause(t); ok {
-			b.addClause(t, c, "")
-		}
-	}
-	return b
-}
-
-// clause chooses a sentence about a topic that nothing else touches.
-func (d *draft) clause(topic string) (c clauseText, ok bool) {
-	yes := d.chance(.5)
-	if topic == "reverse_charge" {
-		if yes = d.reverse; !yes && !d.said["tax"] {
-			return c, false
-		}
-	}
-	if d.said[topic] {
-		return c, false
-	}
-	d.said[topic] = true
-	return chooseClause(d.r, d.lang, topic, yes, d.chance(d.rules.newLabels))
 }
 
 // foot holds what nobody asks for.

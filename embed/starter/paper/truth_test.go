@@ -166,6 +166,54 @@ func termsOf(d Document) []Clause {
 	return []Clause{*d.Terms}
 }
 
+// unsaid lists what of the supplier stands in the text without being a fact: a
+// question for it would be answered null, which is wrong.
+func unsaid(d *draft, doc Document, text string) (list []string) {
+	for name, v := range map[string]string{
+		"supplier_name": d.supplier.name, "supplier_email": d.supplier.email, "supplier_phone": d.supplier.phone,
+		"supplier_vat_id": d.supplier.vat, "iban": d.supplier.iban, "bic": d.supplier.bic, "customer_name": d.customer.name,
+	} {
+		if _, stated := doc.Facts[name]; !stated && strings.Contains(squeeze(text), squeeze(v)) {
+			list = append(list, fmt.Sprintf("%s = %q stands in the text, but is no fact", name, v))
+		}
+	}
+	// An extra with a price may show a currency where the document has no
+	// amounts of its own; that makes it none of the document's.
+	for _, e := range doc.Extras {
+		if e.Fact.Type == "number" {
+			return list
+		}
+	}
+	if _, stated := doc.Facts["currency"]; !stated && regexp.MustCompile(`\b`+d.currency+`\b|[€$£]`).MatchString(text) {
+		list = append(list, "the currency shows, but is no fact")
+	}
+	return list
+}
+
+// TestNothingStandsUnsaid: what is absent from the facts is absent from the text.
+func TestNothingStandsUnsaid(t *testing.T) {
+	for _, split := range splits {
+		n := 600
+		if split == Page {
+			n = 100
+		}
+		for i := range n {
+			doc := Make(9, split, i)
+			d := newDraft(random(9, split, i, "whole"), split)
+			text := read(t, doc)
+			if list := unsaid(d, doc, text); len(list) > 0 {
+				t.Errorf("%s %d %s: %v\n%s", split, i, doc.Kind, list, text)
+			}
+		}
+	}
+	// Negative control: a fact that is taken away is missed.
+	doc := Make(9, Train, 0)
+	delete(doc.Facts, "supplier_name")
+	if len(unsaid(newDraft(random(9, Train, 0, "whole"), Train), doc, doc.Text)) == 0 {
+		t.Error("a supplier without a fact goes unnoticed")
+	}
+}
+
 // TestFactsStandInTextNegativeControl: a wrong value is noticed.
 func TestFactsStandInTextNegativeControl(t *testing.T) {
 	text := "Invoice 4711 of 3 May 2026: 1,234.50 EUR"

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 )
@@ -47,8 +46,7 @@ func (c cents) in(format string, decimals int) string {
 
 // literal writes c as JSON does: 1234.50, or 1234 without decimals.
 func (c cents) literal(decimals int) string {
-	s := c.in("1234.56", decimals)
-	return s
+	return c.in("1234.56", decimals)
 }
 
 // percent writes a rate given in hundredths of a percent: 825 is 8.25.
@@ -226,13 +224,3 @@ var Names = map[string]string{
 	"iban": "string", "bic": "string", "account_holder": "string", "payment_terms": "string", "payment_method": "string",
 	"item_count": "number", "subject": "string", "sender": "string", "recipient": "string",
 }
-
-// sortedNames are the names in an order that does not change.
-var sortedNames = func() []string {
-	var names []string
-	for n := range Names {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}()
