@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"skerry/appliance/llm"
@@ -221,10 +222,11 @@ func withCalibration(object json.RawMessage, c *llm.Calibration) (json.RawMessag
 
 // marshalCatalogue indents the catalogue, with each curve on a line of its own.
 func marshalCatalogue(list []json.RawMessage) ([]byte, error) {
-	joined, err := json.Marshal(list)
-	if err != nil {
-		return nil, err
+	objects := make([][]byte, len(list))
+	for i, o := range list {
+		objects[i] = o
 	}
+	joined := slices.Concat([]byte("["), bytes.Join(objects, []byte(",")), []byte("]"))
 	var b bytes.Buffer
 	if err := json.Indent(&b, joined, "", "  "); err != nil {
 		return nil, err

@@ -49,12 +49,12 @@ func figures(split string, all []graded) []llm.Figure {
 	t.share(documentExact, "", "", func(g graded, s *stat.Share) { s.Add(g.right) })
 	t.share(absentNull, "", "", t.each(func(m mark, s *stat.Share) {
 		if m.wantAbsent {
-			s.Add(m.gotAbsent)
+			s.Add(m.given && m.gotAbsent)
 		}
 	}))
 	t.share(presentFound, "", "", t.each(func(m mark, s *stat.Share) {
 		if !m.wantAbsent {
-			s.Add(!m.gotAbsent)
+			s.Add(m.given && !m.gotAbsent)
 		}
 	}))
 	lists := func(m mark) bool { return m.field.Type == llm.TypeList && !m.wantAbsent }

@@ -21,6 +21,7 @@ type mark struct {
 	value      llm.Value
 	right      bool
 	wantAbsent bool
+	given      bool // there was an answer that can be used, perhaps null
 	gotAbsent  bool
 	list       listResult // lists only
 }
@@ -33,7 +34,10 @@ func grade(q question, r reply, a llm.Answer) graded {
 		m := mark{field: f, note: q.About[f.Name], value: llm.Value{Confidence: llm.Unknown()}, wantAbsent: absent(q.Want[f.Name])}
 		if v, ok := a.Values[f.Name]; ok {
 			m.value, m.gotAbsent = v, absent(v.JSON)
-			m.right = same(f, v.JSON, q.Want[f.Name])
+			// A null with a problem is what was read of an answer that cannot be
+			// used, and no answer that there is nothing.
+			m.given = !m.gotAbsent || v.Problem == ""
+			m.right = m.given && same(f, v.JSON, q.Want[f.Name])
 		}
 		if f.Type == llm.TypeList {
 			m.list = compareLists(f, m.value.JSON, q.Want[f.Name])
