@@ -87,6 +87,12 @@ func (e *engine) prefill(ctx context.Context, ids []int32) ([]float32, error) {
 	if err := e.reset(); err != nil {
 		return nil, err
 	}
+	return e.extend(ctx, ids)
+}
+
+// extend appends ids to the sequence, however many they are, and returns the
+// logits after the last. It looks at ctx between batches.
+func (e *engine) extend(ctx context.Context, ids []int32) ([]float32, error) {
 	var logits []float32
 	for len(ids) > 0 {
 		if err := ctx.Err(); err != nil {

@@ -25,6 +25,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"skerry/appliance/llm"
 	"skerry/plugins/local/dialect"
@@ -141,10 +142,10 @@ func open(s settings) (*provider, error) {
 	build := engineBuild()
 	card.Boundary = llm.Embedded
 	card.Capabilities.Probabilities = true
-	card.Capabilities.JSONSchema, card.Capabilities.Tools = false, false
+	card.Capabilities.Tools = false // JSONSchema is what the card says: every model here can be held to one
 	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d", build, d.Name, s.batch, s.threads)
-	return &provider{card: card, version: version, build: build, dialect: d, words: words, engine: e, queue: queue.New(s.queue)}, nil
+	return &provider{card: card, version: version, build: build, dialect: d, words: words, grammar: sync.OnceValues(words.grammar), engine: e, queue: queue.New(s.queue)}, nil
 }
 
 // engineBuild names the engine: its module, its version and how it was

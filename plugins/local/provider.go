@@ -12,6 +12,7 @@ import (
 	"skerry/appliance/llm"
 	"skerry/plugins/local/decode"
 	"skerry/plugins/local/dialect"
+	"skerry/plugins/local/grammar"
 	"skerry/plugins/local/queue"
 )
 
@@ -22,6 +23,7 @@ type provider struct {
 	build   string // of the engine
 	dialect dialect.Dialect
 	words   *vocabulary
+	grammar func() (*grammar.Vocabulary, error) // arranged when it is needed first
 	engine  *engine
 	queue   *queue.Queue
 }
@@ -72,6 +74,9 @@ func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.De
 	}
 	defer leave()
 	res, err := c.run(ctx, p, emit)
+	if own, ok := err.(emitted); ok {
+		return llm.Response{}, own.error
+	}
 	if err != nil {
 		return llm.Response{}, typed(err)
 	}
@@ -86,6 +91,7 @@ type completion struct {
 	limit  int // most output tokens
 	sample *decode.Sampler
 	out    *decode.Assembler
+	match  *grammar.Matcher // follows the schema; nil = there is none
 }
 
 // prepare does everything that needs no model: it refuses what cannot work
@@ -93,9 +99,6 @@ type completion struct {
 func (p *provider) prepare(r llm.Request) (*completion, error) {
 	if err := p.mine(r.Model); err != nil {
 		return nil, err
-	}
-	if len(r.Schema) > 0 {
-		return nil, &llm.Error{Kind: llm.Invalid, Message: fmt.Sprintf("the model %q cannot be held to a schema; check its capabilities first", r.Model)}
 	}
 	if r.MaxTokens < 0 {
 		return nil, &llm.Error{Kind: llm.Invalid, Message: "maxTokens must not be negative"}
@@ -110,6 +113,11 @@ func (p *provider) prepare(r llm.Request) (*completion, error) {
 	}
 	if c.out, err = decode.NewAssembler(r.Stop, r.Logprobs); err != nil {
 		return nil, err
+	}
+	if len(r.Schema) > 0 {
+		if c.match, err = p.hold(r); err != nil {
+			return nil, err
+		}
 	}
 	spans, err := p.dialect.Render(r.Messages, r.Prefill)
 	if err != nil {
@@ -131,54 +139,22 @@ func (p *provider) prepare(r llm.Request) (*completion, error) {
 	return c, nil
 }
 
-// run computes the completion. The caller holds the engine.
-func (c *completion) run(ctx context.Context, p *provider, emit func(llm.Delta) error) (llm.Response, error) {
-	res := llm.Response{Finish: llm.FinishLength}
-	send := func(d llm.Delta) error {
-		res.Text += d.Text
-		res.Tokens = append(res.Tokens, d.Tokens...)
-		if emit == nil || d.Text == "" && len(d.Tokens) == 0 {
-			return nil
-		}
-		return emit(d)
-	}
-	logits, err := p.engine.prefill(ctx, c.prompt)
+// hold returns a matcher of the schema of r, which is that of the whole
+// answer: a prefill is its beginning.
+func (p *provider) hold(r llm.Request) (*grammar.Matcher, error) {
+	words, err := p.grammar()
 	if err != nil {
-		return res, err
+		return nil, err
 	}
-	for res.Usage.OutputTokens < c.limit {
-		if err := ctx.Err(); err != nil {
-			return res, err
-		}
-		id, logprob, err := c.sample.Next(logits)
-		if err != nil {
-			return res, err
-		}
-		if p.words.isEnd(id) {
-			res.Finish = llm.FinishStop
-			break
-		}
-		res.Usage.OutputTokens++
-		piece, err := p.words.bytes(id)
-		if err != nil {
-			return res, err
-		}
-		d, stopped := c.out.Add(piece, logprob)
-		if err := send(d); err != nil {
-			return res, err
-		}
-		if stopped {
-			res.Finish = llm.FinishStop
-			break
-		}
-		if res.Usage.OutputTokens == c.limit {
-			break
-		}
-		if logits, err = p.engine.forward([]int32{id}); err != nil {
-			return res, err
-		}
+	g, err := words.Schema(r.Schema)
+	if err != nil {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "the model cannot be held to the schema of the answer: " + err.Error()}
 	}
-	return res, send(c.out.Finish())
+	m := g.Matcher()
+	if err := m.Begin(r.Prefill); err != nil {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "prefill: " + err.Error()}
+	}
+	return m, nil
 }
 
 // typed turns any error into the *llm.Error that the contract promises.

@@ -12,6 +12,7 @@ import (
 	"github.com/ollama/ollama/tokenizer"
 
 	"skerry/plugins/local/dialect"
+	"skerry/plugins/local/grammar"
 )
 
 // vocabulary turns conversations into tokens and tokens into bytes. Untrusted
@@ -137,6 +138,27 @@ func (v *vocabulary) split(s string, run *strings.Builder, control func(int32) e
 		s = s[at+len(found):]
 	}
 	return nil
+}
+
+// grammar arranges the tokens for constrained decoding. Tokens that are not
+// written as text, control tokens above all, are in it without bytes.
+func (v *vocabulary) grammar() (*grammar.Vocabulary, error) {
+	tokens := make([][]byte, len(v.words.Values))
+	for id, name := range v.words.Values {
+		switch v.words.Types[id] {
+		case tokenizer.TOKEN_TYPE_NORMAL, tokenizer.TOKEN_TYPE_BYTE, tokenizer.TOKEN_TYPE_USER_DEFINED:
+		default:
+			continue
+		}
+		if _, control := v.special[name]; control {
+			continue
+		}
+		var err error
+		if tokens[id], err = v.bytes(int32(id)); err != nil {
+			return nil, fmt.Errorf("token %d: %w", id, err)
+		}
+	}
+	return grammar.NewVocabulary(tokens, v.ends, v.text, 0)
 }
 
 // bytes returns the output that a token stands for: none for a control token.

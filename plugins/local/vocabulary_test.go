@@ -11,7 +11,7 @@ import (
 	"skerry/appliance/llm/llmtest"
 )
 
-func starter(t *testing.T) *provider {
+func starter(t testing.TB) *provider {
 	t.Helper()
 	p, err := open(settings{model: "../../embed/starter/starter-extract.q8_0.gguf", threads: 1, batch: 128, queue: 8, card: `{"id":"starter"}`})
 	if err != nil {

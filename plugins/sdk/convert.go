@@ -104,7 +104,7 @@ func requestFromWire(w *wire.GenerateRequest) llm.Request {
 func tokensToWire(ts []llm.Token) []*wire.Token {
 	var out []*wire.Token
 	for _, t := range ts {
-		out = append(out, &wire.Token{Bytes: t.Bytes, Logprob: t.Logprob})
+		out = append(out, &wire.Token{Bytes: t.Bytes, Logprob: t.Logprob, Mass: t.Mass, Forced: t.Forced})
 	}
 	return out
 }
@@ -112,7 +112,7 @@ func tokensToWire(ts []llm.Token) []*wire.Token {
 func tokensFromWire(ts []*wire.Token) []llm.Token {
 	var out []llm.Token
 	for _, t := range ts {
-		out = append(out, llm.Token{Bytes: t.GetBytes(), Logprob: t.GetLogprob()})
+		out = append(out, llm.Token{Bytes: t.GetBytes(), Logprob: t.GetLogprob(), Mass: t.GetMass(), Forced: t.GetForced()})
 	}
 	return out
 }

@@ -41,9 +41,9 @@ func NewAssembler(stops []string, logprobs bool) (*Assembler, error) {
 
 // Add takes one token and returns what can be sent now, which may be nothing.
 // stopped reports that a stop string was met: the output has ended before it.
-func (a *Assembler) Add(piece []byte, logprob float64) (d llm.Delta, stopped bool) {
-	a.bytes = append(a.bytes, piece...)
-	a.tokens = append(a.tokens, llm.Token{Bytes: piece, Logprob: logprob})
+func (a *Assembler) Add(t llm.Token) (d llm.Delta, stopped bool) {
+	a.bytes = append(a.bytes, t.Bytes...)
+	a.tokens = append(a.tokens, t)
 	if at := a.stop(); at >= 0 {
 		a.cut(at)
 		return a.take(len(a.bytes)), true

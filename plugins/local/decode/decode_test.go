@@ -142,7 +142,7 @@ func TestAssembler(t *testing.T) {
 		for rest := text; rest != "" && !stopped; {
 			n := rapid.IntRange(0, min(5, len(rest))).Draw(t, "token")
 			var d llm.Delta
-			d, stopped = a.Add([]byte(rest[:n]), -1)
+			d, stopped = a.Add(llm.Token{Bytes: []byte(rest[:n]), Logprob: -1})
 			send(d)
 			rest = rest[n:]
 		}
@@ -174,11 +174,11 @@ func TestAssemblerHoldsNothingBackWithoutNeed(t *testing.T) {
 	for _, row := range []struct{ add, want string }{
 		{"hello", "hello"}, {" E", ""}, {"N", ""}, {"GLISH", " ENGLISH"}, {"\xe2\x82", ""}, {"\xac!", "€!"}, {"\xff", "\uFFFD"}, {"", ""},
 	} {
-		if d, stopped := a.Add([]byte(row.add), 0); d.Text != row.want || stopped || d.Tokens != nil {
+		if d, stopped := a.Add(llm.Token{Bytes: []byte(row.add)}); d.Text != row.want || stopped || d.Tokens != nil {
 			t.Errorf("after %q: %+v, %v; want %q", row.add, d, stopped, row.want)
 		}
 	}
-	if d, stopped := a.Add([]byte("x END of it"), 0); d.Text != "x " || !stopped {
+	if d, stopped := a.Add(llm.Token{Bytes: []byte("x END of it")}); d.Text != "x " || !stopped {
 		t.Errorf("at the stop: %+v, %v", d, stopped)
 	}
 }

@@ -6,6 +6,7 @@ package decode
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -43,41 +44,118 @@ func NewSampler(s llm.Sampling) (*Sampler, error) {
 // that the model gave, before temperature and cuts. Of equal logits the lowest
 // id counts as the greater, so greedy decoding is a function of the logits.
 func (s *Sampler) Next(logits []float32) (int32, float64, error) {
-	best := -1
-	for i, x := range logits {
-		if x != x {
-			return 0, 0, ErrLogits
-		}
-		if best < 0 || x > logits[best] {
-			best = i
-		}
+	all, err := measure(logits, nil)
+	if err != nil {
+		return 0, 0, err
 	}
-	if best < 0 || math.IsInf(float64(logits[best]), 0) {
-		return 0, 0, ErrLogits
-	}
-	var sum float64
-	top := float64(logits[best])
-	for _, x := range logits {
-		sum += math.Exp(float64(x) - top)
-	}
-	chosen := best
+	chosen := all.best
 	if s.s.Temperature > 0 {
-		chosen = s.sample(logits, top)
+		chosen = s.sample(logits, nil, all.top)
 	}
-	return int32(chosen), float64(logits[chosen]) - top - math.Log(sum), nil
+	return chosen, min(float64(logits[chosen])-all.top-math.Log(all.sum), 0), nil
+}
+
+// Allowed is a set of tokens to choose from: not empty, in order, within the
+// vocabulary.
+type Allowed interface {
+	All() iter.Seq[int32]
+	Len() int
+}
+
+// Choice is a token that was chosen from some of the vocabulary.
+type Choice struct {
+	ID      int32
+	Logprob float64 // natural logarithm of its probability among the allowed tokens, before temperature and cuts
+	Mass    float64 // probability that the model gave to all the allowed tokens, in (0, 1]
+}
+
+// Among is like [Sampler.Next], but chooses one of the allowed tokens:
+// temperature and cuts apply to what is left of the distribution.
+func (s *Sampler) Among(logits []float32, allowed Allowed) (Choice, error) {
+	if allowed.Len() == 0 {
+		return Choice{}, errors.New("there is no token to choose from")
+	}
+	all, err := measure(logits, nil)
+	if err != nil {
+		return Choice{}, err
+	}
+	some, err := measure(logits, allowed)
+	if err != nil {
+		// The model holds everything that is allowed for impossible: nothing
+		// is to be preferred, and the first is as good as any.
+		for id := range allowed.All() {
+			return Choice{id, -math.Log(float64(allowed.Len())), math.SmallestNonzeroFloat64}, nil
+		}
+	}
+	chosen := some.best
+	if s.s.Temperature > 0 {
+		chosen = s.sample(logits, allowed, some.top)
+	}
+	mass := math.Exp(some.top - all.top + math.Log(some.sum) - math.Log(all.sum))
+	return Choice{
+		chosen, min(float64(logits[chosen])-some.top-math.Log(some.sum), 0),
+		min(max(mass, math.SmallestNonzeroFloat64), 1),
+	}, nil
+}
+
+// distribution is what choosing needs to know of logits.
+type distribution struct {
+	best int32   // of the greatest logit
+	top  float64 // the greatest logit
+	sum  float64 // of exp(logit - top)
+}
+
+// measure looks at the logits of the allowed tokens; nil = all. It returns
+// [ErrLogits] where they are no distribution.
+func measure(logits []float32, allowed Allowed) (distribution, error) {
+	d := distribution{best: -1}
+	for id := range each(logits, allowed) {
+		x := logits[id]
+		if x != x {
+			return d, ErrLogits
+		}
+		if d.best < 0 || x > logits[d.best] {
+			d.best = id
+		}
+	}
+	if d.best < 0 || math.IsInf(float64(logits[d.best]), 0) {
+		return d, ErrLogits
+	}
+	d.top = float64(logits[d.best])
+	for id := range each(logits, allowed) {
+		d.sum += math.Exp(float64(logits[id]) - d.top)
+	}
+	return d, nil
+}
+
+func each(logits []float32, allowed Allowed) iter.Seq[int32] {
+	if allowed != nil {
+		return allowed.All()
+	}
+	return func(yield func(int32) bool) {
+		for id := range logits {
+			if !yield(int32(id)) {
+				return
+			}
+		}
+	}
 }
 
 // sample draws from the distribution after temperature, top-k and top-p, in
 // this order.
-func (s *Sampler) sample(logits []float32, top float64) int {
+func (s *Sampler) sample(logits []float32, allowed Allowed, top float64) int32 {
 	type candidate struct {
-		id    int
+		id    int32
 		logit float32
 		p     float64 // not normalised
 	}
-	cs := make([]candidate, len(logits))
-	for i, x := range logits {
-		cs[i] = candidate{i, x, math.Exp((float64(x) - top) / s.s.Temperature)}
+	n := len(logits)
+	if allowed != nil {
+		n = allowed.Len()
+	}
+	cs := make([]candidate, 0, n)
+	for id := range each(logits, allowed) {
+		cs = append(cs, candidate{id, logits[id], math.Exp((float64(logits[id]) - top) / s.s.Temperature)})
 	}
 	slices.SortFunc(cs, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id)) })
 	if s.s.TopK > 0 && s.s.TopK < len(cs) {

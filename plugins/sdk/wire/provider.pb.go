@@ -818,6 +818,8 @@ type Token struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bytes         []byte                 `protobuf:"bytes,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Logprob       float64                `protobuf:"fixed64,2,opt,name=logprob,proto3" json:"logprob,omitempty"`
+	Mass          float64                `protobuf:"fixed64,3,opt,name=mass,proto3" json:"mass,omitempty"`
+	Forced        bool                   `protobuf:"varint,4,opt,name=forced,proto3" json:"forced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -864,6 +866,20 @@ func (x *Token) GetLogprob() float64 {
 		return x.Logprob
 	}
 	return 0
+}
+
+func (x *Token) GetMass() float64 {
+	if x != nil {
+		return x.Mass
+	}
+	return 0
+}
+
+func (x *Token) GetForced() bool {
+	if x != nil {
+		return x.Forced
+	}
+	return false
 }
 
 // GenerateChunk holds output, or done. The text of all chunks is the whole
@@ -1349,10 +1365,12 @@ const file_provider_proto_rawDesc = "" +
 	"\n" +
 	"max_tokens\x18\x06 \x01(\x03R\tmaxTokens\x12\x12\n" +
 	"\x04stop\x18\a \x03(\tR\x04stop\x12\x1a\n" +
-	"\blogprobs\x18\b \x01(\bR\blogprobs\"7\n" +
+	"\blogprobs\x18\b \x01(\bR\blogprobs\"c\n" +
 	"\x05Token\x12\x14\n" +
 	"\x05bytes\x18\x01 \x01(\fR\x05bytes\x12\x18\n" +
-	"\alogprob\x18\x02 \x01(\x01R\alogprob\"\x84\x01\n" +
+	"\alogprob\x18\x02 \x01(\x01R\alogprob\x12\x12\n" +
+	"\x04mass\x18\x03 \x01(\x01R\x04mass\x12\x16\n" +
+	"\x06forced\x18\x04 \x01(\bR\x06forced\"\x84\x01\n" +
 	"\rGenerateChunk\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x121\n" +
 	"\x06tokens\x18\x02 \x03(\v2\x19.skerry.provider.v1.TokenR\x06tokens\x12,\n" +
