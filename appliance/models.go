@@ -77,6 +77,7 @@ type starter struct {
 	Profile       string      `json:"profile"`
 	ContextTokens int         `json:"contextTokens"`
 	Lists         bool        `json:"lists"`
+	Schema        bool        `json:"schema"` // its answers are held to a JSON Schema; a model that has learnt its own form needs none
 	Languages     []string    `json:"languages"`
 	Note          string      `json:"note"`
 
@@ -178,7 +179,7 @@ func (m *models) add(s starter) error {
 	e := &modelEntry{size: info.Size(), started: make(chan struct{}), model: llm.Model{
 		ID: s.ID, Title: s.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: s.Profile,
 		ContextTokens: s.ContextTokens, Starter: true, Note: s.Note,
-		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: s.Lists, Languages: s.Languages, Probabilities: true},
+		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: s.Lists, JSONSchema: s.Schema, Languages: s.Languages, Probabilities: true},
 		Calibration:  s.Calibration,
 		Lock:         llm.Lock{Profile: profile.Digest, Calibration: s.Calibration.Digest(), Sampling: profile.Sampling},
 	}}
