@@ -144,8 +144,8 @@ func (a *Appliance) notices(ctx context.Context) []api.Notice {
 	}
 	if starters > 0 && others == 0 {
 		text := mission.Text{
-			"en": "Only starter models are installed. They read the usual fields of invoices and nothing else.",
-			"de": "Nur Startmodelle sind installiert. Sie lesen die üblichen Felder von Rechnungen und sonst nichts.",
+			"en": "Only starter models are installed. They read business documents in English and German and are no general assistants. Import an open-weights model for more.",
+			"de": "Nur Startmodelle sind installiert. Sie lesen Geschäftsdokumente auf Englisch und Deutsch und sind keine allgemeinen Assistenten. Importieren Sie ein Modell mit offenen Gewichten, wenn Sie mehr brauchen.",
 		}
 		if starters > 1 && len(weights) == 1 {
 			text["en"] += " All pools rest on the same weights for now; the strong pool asks more carefully."

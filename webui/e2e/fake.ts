@@ -134,7 +134,17 @@ export class Fake {
         return json(res, missionDetail());
       case "models": {
         const m = this.models.find((x) => x.id === id);
-        if (!m) return json(res, { models: this.models });
+        if (!m)
+          return json(res, {
+            models: this.models,
+            importing: {
+              maxBytes: 64e9,
+              freeBytes: 20e9,
+              profile: "generic-json",
+              profiles: ["generic-json"],
+              allowed: true,
+            },
+          });
         m.state = sub === "stop" ? "stopped" : "running";
         return json(res, m);
       }

@@ -12,6 +12,7 @@ import { Badge, type Tone } from "../ui/badge.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Facts } from "../ui/facts.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
+import { FileFacts, RemoveModel } from "./model-file.tsx";
 import css from "./models.module.css";
 import { useOperate } from "./queries.ts";
 
@@ -69,10 +70,12 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
             {t(`boundary.${m.boundary}`)}
           </Badge>
           {m.starter && <Badge>{t("model.starter")}</Badge>}
+          {m.source === "imported" && <Badge icon="file">{t("model.imported")}</Badge>}
         </div>
       </div>
       {m.why && <p className={css["why"]}>{said(m.why)}</p>}
       {!m.enabled && <p className={css["why"]}>{t("model.notEnabled")}</p>}
+      {m.starter && <p className={css["note"]}>{t("model.starter.notice")}</p>}
       {m.note && <p className={css["note"]}>{m.note}</p>}
       <Facts
         rows={[
@@ -94,6 +97,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
           [t("model.lock"), <LockText key="l" model={m} />],
         ]}
       />
+      {m.file && <FileFacts file={m.file} memoryBytes={m.memoryBytes} />}
       {operate.error && <ProblemPanel error={operate.error} />}
       {m.mayOperate && (
         <div className={css["foot"]}>
@@ -107,6 +111,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
             {t(on ? "model.stop" : "model.start")}
             <span className={css["hidden"]}> {m.title || m.id}</span>
           </Button>
+          {m.source === "imported" && <RemoveModel model={m} />}
         </div>
       )}
       <Confirm

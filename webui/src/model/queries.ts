@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { api, unwrap } from "../api/client.ts";
+import { api, importModel, type ModelUpload, unwrap } from "../api/client.ts";
 
 const key = ["models"] as const;
 
@@ -22,6 +22,25 @@ export function useOperate(id: string) {
           : api.POST("/api/v1/models/{id}/start", { params }),
       );
     },
+    onSettled: () => queries.invalidateQueries({ queryKey: key }),
+  });
+}
+
+/** Sends a model file; ends with the new entry of the catalogue. */
+export function useImport() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (upload: ModelUpload) => importModel(upload),
+    onSettled: () => queries.invalidateQueries({ queryKey: key }),
+  });
+}
+
+/** Removes an imported model; force also one that the policy has in a pool. */
+export function useRemove(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (force: boolean) =>
+      unwrap(api.DELETE("/api/v1/models/{id}", { params: { path: { id }, query: { force } } })),
     onSettled: () => queries.invalidateQueries({ queryKey: key }),
   });
 }

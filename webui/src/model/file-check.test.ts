@@ -1,0 +1,33 @@
+import { describe, expect, test } from "vitest";
+import { idFrom, parameters, unfit } from "./file-check.ts";
+
+const gguf = new TextEncoder().encode("GGUF\u0003");
+const room = { maxBytes: 1000, freeBytes: 500 };
+
+describe("what can be no model is not sent", () => {
+  test.each([
+    ["a model", "qwen3.gguf", 400, gguf, undefined],
+    ["a part", "m-00001-of-00003.gguf", 400, gguf, "import.unfit.part"],
+    ["a split of one part", "m-00001-of-00001.gguf", 400, gguf, undefined],
+    ["Safetensors", "model.safetensors", 400, gguf, "import.unfit.safetensors"],
+    ["another format", "invoice.pdf", 400, new TextEncoder().encode("%PDF"), "import.unfit.format"],
+    ["an empty file", "m.gguf", 0, new Uint8Array(), "import.unfit.format"],
+    ["more than is taken in", "m.gguf", 1001, gguf, "import.unfit.max"],
+    ["more than there is room for", "m.gguf", 501, gguf, "import.unfit.room"],
+  ])("%s", (_, name, size, head, want) => {
+    expect(unfit(name, size, head, room)).toBe(want);
+  });
+});
+
+test("ids are made from file names", () => {
+  expect(idFrom("Qwen3-0.6B.Q4_K_M.gguf")).toBe("qwen3-0-6b-q4-k-m");
+  expect(idFrom("…")).toBe("");
+  expect(idFrom(`${"x".repeat(35)}-y.gguf`)).toBe("x".repeat(35));
+});
+
+test("parameters in words", () => {
+  const number = (n: number) => String(n);
+  expect(parameters(5_246_976, number)).toBe("5.2 M");
+  expect(parameters(8_030_000_000, number)).toBe("8 B");
+  expect(parameters(90_880, number)).toBe("90880");
+});
