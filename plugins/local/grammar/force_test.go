@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -222,6 +223,89 @@ func TestMaskIsWhatTheGrammarAllows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestMatchersShareAGrammar: outputs under one grammar at the same time are
+// what they are one after the other, also while states are forgotten.
+func TestMatchersShareAGrammar(t *testing.T) {
+	v, encode := starterWords(t)
+	v.encode = nil // the tokenizer is not for several at once
+	g, err := v.Schema([]byte(invoiceSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := encode(`{"supplier_name":"Nordwind \"GmbH\"","supplier_vat_id":null,"invoice_date":"2026-04-06","total_amount":12.5,"currency":"EUR","paid":true,"pages":3,"line_items":[{"description":"x","quantity":1}]}`)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 10 {
+				if got, _, err := follow(g, want, false); err != nil || !slices.Equal(got, want) {
+					t.Errorf("got %q, %v", v.spell(got), err)
+				}
+				g.mu.Lock()
+				g.forget()
+				g.mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestMemoryIsBounded: strings of many lengths meet many states, which are
+// forgotten in time, and masks take no more than they may.
+func TestMemoryIsBounded(t *testing.T) {
+	v, _ := starterWords(t)
+	v.maxBytes = 20_000
+	g, err := v.Schema([]byte(`{"type":"array","prefixItems":[`+strings.Repeat(`{"type":"string","minLength":4000,"maxLength":4096},`, 2)+`{"type":"string","minLength":4000}],"minItems":3}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := g.Matcher()
+	m.write([]byte("["))
+	forgot, before := false, 0
+	for i := range 12_000 {
+		b := byte('a')
+		if m.at.can('"') {
+			b = '"'
+		} else if m.at.can(',') {
+			b = ','
+		}
+		m.write([]byte{b})
+		g.mu.Lock()
+		forgot, before = forgot || g.bytes < before, g.bytes
+		g.mu.Unlock()
+		if i%50 == 0 {
+			if _, err := m.Mask(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if before > maxStateBytes+1<<16 || v.bytes > v.maxBytes+1000 || v.recent.Len() != len(v.masks) {
+			t.Fatalf("after %d bytes: states take %d, masks %d (%d, %d)", i, before, v.bytes, v.recent.Len(), len(v.masks))
+		}
+	}
+	if !forgot {
+		t.Errorf("states take %d bytes and were never forgotten: the test shows nothing", before)
+	}
+}
+
+// TestSchemasAreCompiledOnce, and the ones used last are kept.
+func TestSchemasAreCompiledOnce(t *testing.T) {
+	v := letters(t)
+	first, err := v.Schema([]byte(invoiceSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 400 {
+		if _, err := v.Schema(fmt.Appendf(nil, `{"const":%d}`, i)); err != nil {
+			t.Fatal(err)
+		}
+		if g, err := v.Schema([]byte(invoiceSchema)); err != nil || g != first {
+			t.Fatalf("after %d other schemas it was compiled again, %v", i, err)
+		}
+	}
+	if len(v.grammars) >= 400 || len(v.grammars) != v.used.Len() || v.weight > maxGrammarBytes {
+		t.Errorf("%d grammars of %d bytes are kept", len(v.grammars), v.weight)
 	}
 }
 

@@ -78,13 +78,23 @@ type Grammar struct {
 	states map[string]*state
 	frames map[frameKey]*frame
 	lastID uint32
+	bytes  int                // about what states take
 	key    []byte             // scratch
 	known  map[runKey][]int32 // forced runs as tokens
 }
 
-// maxStates bounds the states that a grammar remembers. Beyond it they are
-// forgotten and met anew.
-const maxStates = 50_000
+// maxStateBytes bounds what the states that a grammar remembers take. Beyond it
+// they are forgotten and met anew.
+const maxStateBytes = 8 << 20
+
+// weight is about what the grammar takes, in bytes, its states included.
+func (g *Grammar) weight() int {
+	n := len(g.nodes)*128 + maxStateBytes/8
+	for _, b := range g.bodies {
+		n += len(b.dfa.states) * 600
+	}
+	return n
+}
 
 // rule is a part of the automaton that references enter and leave.
 type rule struct {

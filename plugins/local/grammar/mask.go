@@ -108,7 +108,7 @@ func (v *Vocabulary) mask(g *Grammar, s *state) *Mask {
 	if _, ok := v.masks[s]; ok {
 		return m // another call was faster
 	}
-	v.masks[s] = v.recent.PushFront(&cached{s, m})
+	v.masks[s] = v.recent.PushFront(&cached{s, g, m})
 	v.bytes += m.sizeBytes()
 	for v.bytes > v.maxBytes && v.recent.Len() > 1 {
 		e := v.recent.Back()
@@ -119,29 +119,54 @@ func (v *Vocabulary) mask(g *Grammar, s *state) *Mask {
 	return m
 }
 
+// forget drops the masks of a grammar: each would keep all its states.
+func (v *Vocabulary) forget(g *Grammar) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.drop(g)
+}
+
+// drop is forget; the caller holds v.mu.
+func (v *Vocabulary) drop(g *Grammar) {
+	for e := v.recent.Front(); e != nil; {
+		next := e.Next()
+		if c := e.Value.(*cached); c.g == g {
+			v.recent.Remove(e)
+			delete(v.masks, c.at)
+			v.bytes -= c.mask.sizeBytes()
+		}
+		e = next
+	}
+}
+
 // compute finds the tokens that may come at s.
 //
 // Inside a string that may hold any text nearly every token is possible, and
-// which ones are does not depend on the schema: those are taken over as one set
-// and only the others, which may end the string, are tried.
+// which ones are does not depend on the schema: those are taken over as one
+// set. Only what follows the end of the string has to be tried, once for all
+// tokens that have it in common.
 func (v *Vocabulary) compute(g *Grammar, s *state) *Mask {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	set := newBitset(v.size)
-	var open, rest []config
+	var rest []config
 	for _, c := range s.configs {
-		if class, free := v.class(g, c); free {
-			set.or(v.safe[class])
-			open = append(open, c)
-		} else {
+		class, free := v.class(g, c)
+		if !free {
 			rest = append(rest, c)
+			continue
 		}
-	}
-	if len(open) > 0 {
-		v.walk(g, g.intern(open), &v.unsafe, set)
+		set.or(v.inside[class])
+		end := c
+		end.lo, end.hi = 0, -1
+		v.walk(g, g.intern([]config{end}), &v.closing, func(id int32) {
+			if n := int32(v.lead[id]); n >= c.lo && (c.hi < 0 || n <= c.hi) {
+				set.set(id)
+			}
+		})
 	}
 	if len(rest) > 0 {
-		v.walk(g, g.intern(rest), &v.all, set)
+		v.walk(g, g.intern(rest), &v.all, set.set)
 	}
 	if s.accept {
 		for _, id := range v.ends {
@@ -151,8 +176,8 @@ func (v *Vocabulary) compute(g *Grammar, s *state) *Mask {
 	return newMask(set)
 }
 
-// class returns which safe tokens may come at c, if c stands between two
-// characters of a string that may hold any text.
+// class returns which tokens go on with the string at c, if c stands between
+// two characters of a string that may hold any text.
 func (v *Vocabulary) class(g *Grammar, c config) (class int32, free bool) {
 	n := &g.nodes[c.node]
 	if n.body < 0 || c.part != partNone || !g.bodies[n.body].json || g.bodies[n.body].dfa != anything {
@@ -160,15 +185,15 @@ func (v *Vocabulary) class(g *Grammar, c config) (class int32, free bool) {
 	}
 	switch {
 	case c.hi < 0, c.hi >= v.longest:
-		return maxSafe, true
-	case c.hi < maxSafe:
+		return maxInside, true
+	case c.hi < maxInside:
 		return c.hi, true
 	}
 	return 0, false // some tokens of the last class are too long
 }
 
-// walk adds the tokens of t that may come at s. The caller holds g.mu.
-func (v *Vocabulary) walk(g *Grammar, s *state, t *trie, set *bitset) {
+// walk finds the tokens of t that may come at s. The caller holds g.mu.
+func (v *Vocabulary) walk(g *Grammar, s *state, t *trie, found func(id int32)) {
 	path := make([]*state, v.longest+1) // by depth
 	path[0] = s
 	for i := int32(0); i < int32(len(t.nodes)); {
@@ -180,7 +205,7 @@ func (v *Vocabulary) walk(g *Grammar, s *state, t *trie, set *bitset) {
 		}
 		path[n.depth] = g.step(at, n.b)
 		for _, id := range t.ids[n.first:n.last] {
-			set.set(id)
+			found(id)
 		}
 		i++
 	}

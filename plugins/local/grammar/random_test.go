@@ -124,10 +124,7 @@ func babble(r *rand.Rand, size int, temperature float64, allowed func(int32) boo
 func TestEveryOutputIsValid(t *testing.T) {
 	v, _ := starterWords(t)
 	ended, cut, free := 0, 0, 0
-	n := uint64(400)
-	if testing.Short() {
-		n = 50
-	}
+	n := uint64(200)
 	for seed := range n {
 		r := rand.New(rand.NewPCG(seed, 7))
 		schema := whole(randomSchema(r, 3))
@@ -230,7 +227,7 @@ func complete(m *Matcher, r *rand.Rand) (string, bool) {
 func TestOutputsOfBytesAreValid(t *testing.T) {
 	v := letters(t)
 	ended := 0
-	for seed := range uint64(600) {
+	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		schema := whole(randomSchema(r, 3))
 		g, err := v.Schema([]byte(schema))
@@ -253,7 +250,7 @@ func TestOutputsOfBytesAreValid(t *testing.T) {
 			}
 		}
 	}
-	if ended < 600 {
+	if ended < 300 {
 		t.Errorf("only %d outputs ended", ended)
 	}
 }

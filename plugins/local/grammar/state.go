@@ -173,10 +173,8 @@ func (g *Grammar) intern(set []config) *state {
 	if s, ok := g.states[string(k)]; ok {
 		return s
 	}
-	if len(g.states) >= maxStates {
-		// Positions that are held keep their states; only sharing is lost.
-		clear(g.states)
-		clear(g.frames)
+	if g.bytes += 256 + 64*len(set); g.bytes > maxStateBytes {
+		g.forget()
 	}
 	s := &state{configs: set}
 	for _, c := range set {
@@ -201,6 +199,18 @@ func (g *Grammar) intern(set []config) *state {
 	return s
 }
 
+// forget drops all states. Positions that are held keep theirs; only sharing
+// is lost. The caller holds g.mu.
+func (g *Grammar) forget() {
+	clear(g.states)
+	clear(g.frames)
+	clear(g.known)
+	g.bytes = 0
+	if g.v != nil {
+		g.v.forget(g)
+	}
+}
+
 func setRange(live *[4]uint64, lo, hi int) {
 	for b := lo; b <= hi; b++ {
 		live[b>>6] |= 1 << (b & 63)
@@ -210,7 +220,9 @@ func setRange(live *[4]uint64, lo, hi int) {
 // step returns the state after a live byte. The caller holds g.mu.
 func (g *Grammar) step(s *state, b byte) *state {
 	if s.next == nil {
-		s.next = make([]*state, int(s.below[3])+bits.OnesCount64(s.live[3]))
+		n := int(s.below[3]) + bits.OnesCount64(s.live[3])
+		s.next = make([]*state, n)
+		g.bytes += 8 * n
 	}
 	r := s.rank(b)
 	if s.next[r] == nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"unicode/utf8"
 )
 
 // Vocabulary is the set of tokens of a model, arranged so that the possible
@@ -18,9 +17,10 @@ type Vocabulary struct {
 	size    int
 	ends    []int32 // tokens that end the output
 	all     trie
-	unsafe  trie // the tokens that may do more than go on with a string
-	safe    []*bitset
-	longest int32 // bytes of the longest token
+	inside  []*bitset // tokens that go on with any string, by the characters they need at most; the last: any number
+	closing trie      // tokens that end any string, by their bytes from its quotation mark on
+	lead    []uint16  // characters before that mark
+	longest int32     // bytes of the longest token
 	tokens  [][]byte
 	encode  func(text string) ([]int32, error)
 
@@ -31,6 +31,7 @@ type Vocabulary struct {
 	maxBytes int
 	grammars map[[sha256.Size]byte]*list.Element
 	used     *list.List // of *compiled, latest first
+	weight   int        // of the grammars, in bytes
 }
 
 type compiled struct {
@@ -38,20 +39,21 @@ type compiled struct {
 	g      *Grammar
 }
 
-// maxGrammars bounds the compiled schemas that are kept.
-const maxGrammars = 64
+// maxGrammarBytes bounds about what the compiled schemas that are kept take.
+const maxGrammarBytes = 128 << 20
 
 type cached struct {
 	at   *state
+	g    *Grammar
 	mask *Mask
 }
 
 // DefaultMaskBytes is the memory that masks may take beside a vocabulary.
 const DefaultMaskBytes = 32 << 20
 
-// maxSafe is the number of characters up to which tokens are told apart by
+// maxInside is the number of characters up to which tokens are told apart by
 // their length, for strings that may only get so much longer.
-const maxSafe = 64
+const maxInside = 64
 
 // NewVocabulary arranges the tokens of a model. tokens[id] are the bytes of
 // token id; those without bytes are never possible, which is what control
@@ -81,8 +83,10 @@ func NewVocabulary(tokens [][]byte, ends []int32, encode func(text string) ([]in
 	if len(v.ends) == 0 {
 		return nil, errors.New("no token ends the output")
 	}
-	var order, special []int32
-	safe := make([][]int32, maxSafe+1) // by characters; the last: any longer
+	var order, closers []int32
+	inside := make([][]int32, maxInside+1)
+	tails := make([][]byte, v.size)
+	v.lead = make([]uint16, v.size)
 	for id, t := range tokens {
 		if len(t) == 0 || slices.Contains(v.ends, int32(id)) {
 			continue
@@ -92,26 +96,25 @@ func NewVocabulary(tokens [][]byte, ends []int32, encode func(text string) ([]in
 		}
 		v.longest = max(v.longest, int32(len(t)))
 		order = append(order, int32(id))
-		if inString(t) {
-			n := min(utf8.RuneCount(t), maxSafe)
-			safe[n] = append(safe[n], int32(id))
-		} else {
-			special = append(special, int32(id))
+		n, tail, ok := inString(t)
+		switch {
+		case ok && tail != nil:
+			v.lead[id], tails[id] = uint16(n), tail
+			closers = append(closers, int32(id))
+		case ok:
+			inside[min(n, maxInside)] = append(inside[min(n, maxInside)], int32(id))
 		}
 	}
-	byBytes := func(a, b int32) int { return cmp.Or(bytes.Compare(tokens[a], tokens[b]), cmp.Compare(a, b)) }
-	slices.SortFunc(order, byBytes)
-	slices.SortFunc(special, byBytes)
-	v.all, v.unsafe = newTrie(tokens, order), newTrie(tokens, special)
-	for n := range safe {
+	v.all, v.closing = newTrie(tokens, order), newTrie(tails, closers)
+	for n := range inside {
 		b := newBitset(v.size)
 		if n > 0 {
-			copy(b.words, v.safe[n-1].words)
+			copy(b.words, v.inside[n-1].words)
 		}
-		for _, id := range safe[n] {
+		for _, id := range inside[n] {
 			b.set(id)
 		}
-		v.safe = append(v.safe, b)
+		v.inside = append(v.inside, b)
 	}
 	return v, nil
 }
@@ -150,21 +153,37 @@ func (v *Vocabulary) compiled(source string, compile func() (*Grammar, error)) (
 		return e.Value.(*compiled).g, nil // another call was faster
 	}
 	v.grammars[digest] = v.used.PushFront(&compiled{digest, g})
-	if v.used.Len() > maxGrammars {
-		delete(v.grammars, v.used.Remove(v.used.Back()).(*compiled).digest)
+	for v.weight += g.weight(); v.weight > maxGrammarBytes && v.used.Len() > 1; {
+		old := v.used.Remove(v.used.Back()).(*compiled)
+		delete(v.grammars, old.digest)
+		v.weight -= old.g.weight()
+		v.drop(old.g)
 	}
 	return g, nil
 }
 
-// inString reports whether the token may stand anywhere inside a JSON string
-// and leaves it where it is: whole characters, none of which is escaped.
-func inString(t []byte) bool {
-	for _, b := range t {
-		if b < 0x20 || b == '"' || b == '\\' {
-			return false
+// inString reports whether a token may come between two characters of a JSON
+// string that may hold any text. What it then needs does not depend on the
+// schema: tail are its bytes from the quotation mark on that ends the string,
+// nil if it does not end it, and n the characters before: one that is only
+// begun counts.
+func inString(t []byte) (n int, tail []byte, ok bool) {
+	b := &body{dfa: anything, json: true, max: -1}
+	c := config{hi: -1}
+	for i, x := range t {
+		between := c.part == partNone
+		after, closed, ok := b.step(c, x)
+		switch {
+		case !ok:
+			return 0, nil, false
+		case closed:
+			return n, t[i:], true
+		case between:
+			n++
 		}
+		c = after
 	}
-	return utf8.Valid(t)
+	return n, nil, true
 }
 
 // trie holds tokens by their bytes, in the order of a walk that goes down
@@ -182,8 +201,9 @@ type trieNode struct {
 	last  int32
 }
 
-// newTrie arranges the tokens of order, which is sorted by their bytes.
+// newTrie arranges the tokens of order by their bytes.
 func newTrie(tokens [][]byte, order []int32) trie {
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(bytes.Compare(tokens[a], tokens[b]), cmp.Compare(a, b)) })
 	var t trie
 	var path []int32 // nodes on the way to the token before
 	var before []byte
