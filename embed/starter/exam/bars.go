@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"skerry/appliance/llm"
 )
 
@@ -60,7 +58,7 @@ func (r *report) judge() {
 			if b.most {
 				sign, met = "≤", f.Value <= want
 			}
-			r.Bars = append(r.Bars, judgement{m.Role, llm.Bar{What: b.what, Want: fmt.Sprintf("%s %s", sign, show(b.measure, want)), Figure: f, Met: met}})
+			r.Bars = append(r.Bars, judgement{m.Role, llm.Bar{What: b.what, Want: sign + " " + llm.Figure{Measure: b.measure}.Number(want), Figure: f, Met: met}})
 		}
 	}
 }

@@ -143,11 +143,7 @@ func (x *examination) examine(ctx context.Context, c *candidate) (found examined
 	}
 	c.graded[pooled] = slices.Concat(all, labels)
 	if x.o.pace > 0 {
-		questions, err := x.of("clean", x.o.n)
-		if err != nil {
-			return found, err
-		}
-		p, err := e.pace(ctx, questions, x.o.pace)
+		p, err := e.pace(ctx, x.o.seed, x.o.pace)
 		if err != nil {
 			return found, err
 		}

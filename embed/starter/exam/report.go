@@ -70,20 +70,20 @@ func (r *report) markdown(w io.Writer) error {
 		if j.Met {
 			met = "yes"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %s |\n", j.What, j.Role, j.Want, show(j.Figure.Measure, j.Figure.Value), span(j.Figure), j.Figure.N, met)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %s |\n", j.What, j.Role, j.Want, j.Figure, span(j.Figure), j.Figure.N, met)
 	}
 	for _, m := range r.Models {
 		fmt.Fprintf(&b, "\n### %s: %s\n\n", m.Role, m.Model.ID)
 		b.WriteString("| split | measure | value | 95 % interval | n |\n|---|---|---|---|---|\n")
 		for _, f := range m.Figures {
 			if f.Slice == "" {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s | %d |\n", f.Split, f.Measure, show(f.Measure, f.Value), span(f), f.N)
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %d |\n", f.Split, f.Measure, f, span(f), f.N)
 			}
 		}
 		b.WriteString("\n| all splits by | key | fields exact | 95 % interval | n |\n|---|---|---|---|---|\n")
 		for _, f := range m.Figures {
 			if f.Slice != "" && f.Measure == fieldExact && f.Split == pooled {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s | %d |\n", f.Slice, f.Key, show(f.Measure, f.Value), span(f), f.N)
+				fmt.Fprintf(&b, "| %s | %s | %s | %s | %d |\n", f.Slice, f.Key, f, span(f), f.N)
 			}
 		}
 		b.WriteString("\n| confidence | fields | mean confidence | right |\n|---|---|---|---|\n")
@@ -112,24 +112,9 @@ func (r *report) markdown(w io.Writer) error {
 
 func percent(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
 
-// show writes a value as its measure is read.
-func show(measure string, v float64) string {
-	switch measure {
-	case rocArea, calibration, massError, residualError:
-		return fmt.Sprintf("%.3f", v)
-	case speedMeasure:
-		return fmt.Sprintf("%.1f/s", v)
-	case sizeMeasure:
-		return fmt.Sprintf("%.1f MB", v)
-	case loadMeasure:
-		return fmt.Sprintf("%.0f ms", v)
-	}
-	return percent(v)
-}
-
 func span(f llm.Figure) string {
 	if f.Low == f.High {
 		return "–"
 	}
-	return show(f.Measure, f.Low) + " – " + show(f.Measure, f.High)
+	return f.Number(f.Low) + " – " + f.Number(f.High)
 }

@@ -67,9 +67,16 @@ func (e *examinee) short(ctx context.Context, questions []question, n int) ([]qu
 	return list, sum / len(all), nil
 }
 
+// paceFrom is how many clean questions the short ones are chosen from.
+const paceFrom = 400
+
 // pace measures with paceCalls calls in flight over all children, for at least
 // the given time, after a round that warms up.
-func (e *examinee) pace(ctx context.Context, questions []question, least time.Duration) (pace, error) {
+func (e *examinee) pace(ctx context.Context, seed uint64, least time.Duration) (pace, error) {
+	questions, err := held(seed, "clean", paceFrom)
+	if err != nil {
+		return pace{}, err
+	}
 	list, tokens, err := e.short(ctx, questions, 20)
 	if err != nil {
 		return pace{}, err

@@ -13,8 +13,11 @@ type Knot struct{ Raw, Calibrated float64 }
 // values rise strictly, so that what a raw score ranks stays ranked.
 type Curve []Knot
 
-// At returns the calibrated score of raw.
+// At returns the calibrated score of raw; an empty curve changes nothing.
 func (c Curve) At(raw float64) float64 {
+	if len(c) == 0 {
+		return raw
+	}
 	i, found := slices.BinarySearchFunc(c, raw, func(k Knot, raw float64) int { return cmp.Compare(k.Raw, raw) })
 	switch {
 	case found:

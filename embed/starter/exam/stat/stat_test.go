@@ -145,6 +145,9 @@ func TestCalibrate(t *testing.T) {
 			near(t, "AUROC", AUROC(curve.Map(held)), AUROC(held), 1e-9)
 		})
 	}
+	if got := Curve(nil).At(0.3); got != 0.3 {
+		t.Errorf("no curve turns 0.3 into %v", got)
+	}
 	if curve, name, _ := Calibrate(drawn(13, 200, func(s float64) float64 { return 1 }), 12); curve != nil && name == "beta" {
 		t.Errorf("beta calibration of points that are all right: %v", curve)
 	}
