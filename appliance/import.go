@@ -191,10 +191,27 @@ func (m *models) startable(e *modelEntry) error {
 // that is not known, and what bounds it.
 func (m *models) fit(i *imported) (need catalogue.Memory, have int64, what string) {
 	need, have, what = i.Card.Estimate(i.ContextTokens), catalogue.Available(), "the memory that this host has available now"
+	if have > 0 {
+		have = max(have-m.promised(i), 1)
+	}
 	if c := m.config.Runner.MemoryBytes; c > 0 && (have == 0 || c < have) {
 		have, what = c, "runner.memoryBytes in config.yaml"
 	}
 	return need, have, what
+}
+
+// promised returns what the imported models that run, or are about to, may
+// still come to need beyond what their processes hold already.
+func (m *models) promised(but *imported) int64 {
+	sum := int64(0)
+	for _, e := range m.all() {
+		s := e.child.State()
+		if e.imported == nil || e.imported.ID == but.ID || s.Phase != plugins.Ready && s.Phase != plugins.Starting {
+			continue
+		}
+		sum += max(0, min(e.imported.Card.Estimate(e.imported.ContextTokens).Total(), 1<<50)-s.MemoryBytes)
+	}
+	return sum
 }
 
 func inParts(n catalogue.Memory) string {

@@ -383,7 +383,7 @@ func TestActivatedPolicyWakes(t *testing.T) {
 }
 
 func TestStartableSaysWhatBounds(t *testing.T) {
-	m := &models{config: Config{Runner: Runner{MemoryBytes: 256 << 20}}}
+	m := &models{config: Config{Runner: Runner{MemoryBytes: 256 << 20}}, entries: map[llm.ModelID]*modelEntry{}}
 	i := &imported{ContextTokens: 512, Card: catalogue.Card{Shape: catalogue.Shape{WeightBytes: 1 << 30}}}
 	if need, have, what := m.fit(i); have != 256<<20 || !strings.Contains(what, "runner.memoryBytes") || need.Total() <= have {
 		t.Errorf("got %d of %d, %s", need.Total(), have, what)

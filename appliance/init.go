@@ -91,7 +91,7 @@ func seed(ctx context.Context, db *store.DB, done *Initialised) error {
 	if err != nil {
 		return err
 	}
-	if err := db.ActivatePolicy(ctx, version); err != nil {
+	if err := db.ActivatePolicy(ctx, version, by.ID); err != nil {
 		return err
 	}
 	done.Policy = version

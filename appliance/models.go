@@ -481,6 +481,8 @@ func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
 			s.Why = ""
 		case state.Phase == plugins.Stopped && refused != "":
 			s.State, s.Why = "failed", refused
+		case state.Phase == plugins.Stopped && e.imported != nil && state.Reason == "":
+			s.State, s.Why = "stopped", "nobody has started it"
 		case state.Phase == plugins.Stopped:
 			s.State, s.Why = "stopped", "an administrator stopped it"
 		default:

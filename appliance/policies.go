@@ -86,13 +86,33 @@ func (p *policies) Put(ctx context.Context, source []byte, activate bool, by pol
 	}
 	p.activating.Lock()
 	defer p.activating.Unlock()
-	if err := p.db.ActivatePolicy(ctx, number); err != nil {
+	if err := p.db.ActivatePolicy(ctx, number, by.ID); err != nil {
 		return nil, err
 	}
 	p.active.Store(v)
 	p.log.Info("policy activated", "version", number, "digest", v.Digest, "by", by.ID)
 	p.wake()
 	return v, nil
+}
+
+// Versions implements api.Policies.
+func (p *policies) Versions(ctx context.Context) (api.PolicyVersions, error) {
+	all, err := p.db.Policies(ctx)
+	if err != nil {
+		return api.PolicyVersions{}, err
+	}
+	done, err := p.db.PolicyActivations(ctx)
+	if err != nil {
+		return api.PolicyVersions{}, err
+	}
+	var list api.PolicyVersions
+	for _, v := range all {
+		list.Versions = append(list.Versions, api.PolicyVersion{Version: v.Version, Digest: v.Digest, Active: v.Active, SavedAt: v.SavedAt, SavedBy: v.SavedBy})
+	}
+	for _, d := range done {
+		list.Activations = append(list.Activations, api.PolicyActivation(d))
+	}
+	return list, nil
 }
 
 // governed is the policy with the missions that live under it.

@@ -31,7 +31,7 @@ func stocked(t testing.TB, dir string) (*DB, []*storetest.Run) {
 	if _, err := db.PutPolicy(ctx, []byte("classes: []"), "u-1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.ActivatePolicy(ctx, 1); err != nil {
+	if err := db.ActivatePolicy(ctx, 1, "u-1"); err != nil {
 		t.Fatal(err)
 	}
 	putDraft(t, db, "invoice", "name: invoice")

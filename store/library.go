@@ -189,7 +189,20 @@ type PolicyVersion struct {
 	SavedBy string    `json:"savedBy"` // id of who put it
 }
 
-var settingActivePolicy = []byte("policy.active")
+// PolicyActivation says who made which version the active one, and when.
+type PolicyActivation struct {
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by"` // id of who did
+}
+
+var (
+	settingActivePolicy      = []byte("policy.active")
+	settingPolicyActivations = []byte("policy.activations")
+)
+
+// maxActivations bounds the record of activations; the oldest go first.
+const maxActivations = 1000
 
 // PutPolicy saves source as the next version of the policy and returns its
 // number. It does not activate it. A source that equals the latest version
@@ -222,10 +235,21 @@ func (db *DB) PutPolicy(ctx context.Context, source []byte, by string) (int, err
 	return v.Version, nil
 }
 
-// ActivatePolicy makes a stored version the active one.
-func (db *DB) ActivatePolicy(ctx context.Context, version int) error {
+// ActivatePolicy makes a stored version the active one and records who did it.
+// Activating the active version changes and records nothing.
+func (db *DB) ActivatePolicy(ctx context.Context, version int, by string) error {
+	at := db.now().UTC()
 	err := db.update(ctx, func(t *tx) error {
-		if _, err := t.policy(version); err != nil {
+		v, err := t.policy(version)
+		if err != nil || v.Active {
+			return err
+		}
+		var done []PolicyActivation
+		if _, err := t.getJSON(bucketSettings, settingPolicyActivations, &done); err != nil {
+			return err
+		}
+		done = append(done, PolicyActivation{version, at, by})
+		if err := t.putJSON(bucketSettings, settingPolicyActivations, done[max(0, len(done)-maxActivations):]); err != nil {
 			return err
 		}
 		return t.putJSON(bucketSettings, settingActivePolicy, version)
@@ -288,6 +312,20 @@ func (db *DB) Policies(ctx context.Context) ([]PolicyVersion, error) {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
 	return all, nil
+}
+
+// PolicyActivations returns who made which version the active one, oldest
+// first.
+func (db *DB) PolicyActivations(ctx context.Context) ([]PolicyActivation, error) {
+	var done []PolicyActivation
+	err := db.view(ctx, func(t *tx) error {
+		_, err := t.getJSON(bucketSettings, settingPolicyActivations, &done)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("policy activations: %w", err)
+	}
+	return done, nil
 }
 
 // activePolicy returns the number of the active version, 0 if there is none.

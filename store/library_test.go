@@ -88,17 +88,21 @@ func TestPoliciesHaveVersionsAndOneIsActive(t *testing.T) {
 			t.Errorf("put %q: version %d, %v; want %d", source, v, err, want)
 		}
 	}
-	if err := db.ActivatePolicy(ctx, 4); !errors.Is(err, mission.ErrNotFound) {
+	if err := db.ActivatePolicy(ctx, 4, "u-1"); !errors.Is(err, mission.ErrNotFound) {
 		t.Errorf("activating what is not there: %v", err)
 	}
-	for _, v := range []int{3, 2} { // forward, and back again
-		if err := db.ActivatePolicy(ctx, v); err != nil {
+	for _, v := range []int{3, 2, 2} { // forward, back again, and nowhere
+		if err := db.ActivatePolicy(ctx, v, "u-2"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p, err := db.ActivePolicy(ctx)
 	if err != nil || p.Version != 2 || string(p.Source) != "b" || !p.Active {
 		t.Errorf("active %+v, %v; want 2", p, err)
+	}
+	done, err := db.PolicyActivations(ctx)
+	if err != nil || len(done) != 2 || done[0].Version != 3 || done[1].Version != 2 || done[1].By != "u-2" || done[1].At.IsZero() {
+		t.Errorf("activations %+v, %v; want 3 and then 2 by u-2", done, err)
 	}
 	all, err := db.Policies(ctx)
 	if err != nil || len(all) != 3 || !all[1].Active || all[2].Active {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"skerry/appliance/policy"
 )
@@ -14,6 +15,8 @@ func (a *API) bindPolicy() {
 		access: asked, action: policy.ReadPolicy}, a.policy)
 	bind(a, route[struct{}]{Operation: binary(get("policy-source", "/policy/source", "policy", "The file of the active policy"), "application/yaml", "the file"),
 		access: asked, action: policy.ReadPolicy}, a.policySource)
+	bind(a, route[struct{}]{Operation: get("policy-versions", "/policy/versions", "policy", "Every version of the policy, and who activated which"),
+		access: asked, action: policy.ReadPolicy}, a.policyVersions)
 	bind(a, route[policyIn]{Operation: post("put-policy", "/policy", "policy", "Keep a version of the policy, and activate it if asked to"),
 		access: asked, action: policy.WritePolicy}, a.putPolicy)
 }
@@ -32,6 +35,37 @@ type PolicyChange struct {
 	Before  int      `json:"before" doc:"Number of the version that was active."`
 	Changes []string `json:"changes" doc:"What is different from the active policy, in words; empty = nothing."`
 	Broken  []string `json:"broken" doc:"Published missions that could not run under it, each with the first reason; with any it cannot be activated."`
+}
+
+// PolicyVersions is every version of the policy and the record of what was
+// active.
+type PolicyVersions struct {
+	Versions    []PolicyVersion    `json:"versions" doc:"Oldest first."`
+	Activations []PolicyActivation `json:"activations" doc:"Oldest first; the last is the active one."`
+}
+
+// PolicyVersion is one version of the policy. It never changes.
+type PolicyVersion struct {
+	Version int       `json:"version"`
+	Digest  string    `json:"digest" doc:"SHA-256 of the document in hex."`
+	Active  bool      `json:"active"`
+	SavedAt time.Time `json:"savedAt"`
+	SavedBy string    `json:"savedBy"`
+}
+
+// PolicyActivation says who made which version the active one, and when.
+type PolicyActivation struct {
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+}
+
+func (a *API) policyVersions(ctx context.Context, _ *struct{}) (*body[PolicyVersions], error) {
+	list, err := a.Policies.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &body[PolicyVersions]{list}, nil
 }
 
 func (a *API) putPolicy(ctx context.Context, in *policyIn) (*body[PolicyChange], error) {

@@ -236,6 +236,9 @@ type Policies interface {
 	// ActiveSource returns the file that it was read from.
 	ActiveSource(ctx context.Context) ([]byte, error)
 
+	// Versions returns all versions and who activated which.
+	Versions(ctx context.Context) (PolicyVersions, error)
+
 	// Check parses source; its error is [policy.Problems] where it has faults.
 	// broken are the published missions that could not run under it, each with
 	// the first reason.

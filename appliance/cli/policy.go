@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 )
 
 func policyCommand(g *globals) *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "The policy: show, put"}
+	c := &cobra.Command{Use: "policy", Short: "The policy: show, list, put"}
 	c.AddCommand(&cobra.Command{
 		Use:   "show",
 		Short: "Print the active policy document",
@@ -29,7 +30,40 @@ func policyCommand(g *globals) *cobra.Command {
 				return err
 			})
 		},
-	}, policyPutCommand(g))
+	}, policyListCommand(g), policyPutCommand(g))
+	return c
+}
+
+func policyListCommand(g *globals) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the versions, and who activated which",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				list, err := a.PolicyVersions(ctx)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return g.printJSON(list)
+				}
+				var rows [][]string
+				for _, v := range list.Versions {
+					last, by := "-", "-"
+					for _, d := range list.Activations {
+						if d.Version == v.Version {
+							last, by = when(d.At), d.By
+						}
+					}
+					rows = append(rows, []string{strconv.Itoa(v.Version), map[bool]string{true: "active", false: "-"}[v.Active], when(v.SavedAt), v.SavedBy, last, by, v.Digest[:min(16, len(v.Digest))]})
+				}
+				return g.table([]string{"VERSION", "STATE", "SAVED", "BY", "ACTIVATED", "BY", "DIGEST"}, rows)
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 

@@ -62,6 +62,11 @@ func (c *Client) RemoveModel(ctx context.Context, id llm.ModelID, force bool) er
 	return errors.Join(err, resp.Body.Close())
 }
 
+// PolicyVersions returns every version of the policy and who activated which.
+func (c *Client) PolicyVersions(ctx context.Context) (api.PolicyVersions, error) {
+	return get[api.PolicyVersions](ctx, c, "/policy/versions")
+}
+
 // PutPolicy keeps a version of the policy and, with activate, makes it the
 // active one; dry only says what would change.
 func (c *Client) PutPolicy(ctx context.Context, source []byte, activate, dry bool) (api.PolicyChange, error) {

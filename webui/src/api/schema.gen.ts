@@ -458,6 +458,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policy/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every version of the policy, and who activated which */
+        get: operations["policy-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -1486,6 +1503,13 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        PolicyActivation: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            /** Format: int64 */
+            version: number;
+        };
         PolicyChange: {
             /** @description It is the active policy now. */
             active: boolean;
@@ -1505,6 +1529,22 @@ export interface components {
              * @description Number of the version; 0 = it was not kept.
              */
             version: number;
+        };
+        PolicyVersion: {
+            active: boolean;
+            /** @description SHA-256 of the document in hex. */
+            digest: string;
+            /** Format: date-time */
+            savedAt: string;
+            savedBy: string;
+            /** Format: int64 */
+            version: number;
+        };
+        PolicyVersions: {
+            /** @description Oldest first; the last is the active one. */
+            activations: components["schemas"]["PolicyActivation"][];
+            /** @description Oldest first. */
+            versions: components["schemas"]["PolicyVersion"][];
         };
         Pool: {
             /** Format: int64 */
@@ -3104,6 +3144,35 @@ export interface operations {
                 };
                 content: {
                     "application/yaml": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersions"];
                 };
             };
             /** @description Error */

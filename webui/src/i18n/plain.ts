@@ -36,6 +36,7 @@ const phrases: [RegExp, string][] = [
   [/it cannot be called now/g, "nicht erreichbar"],
   [/it is not in the pool /g, "nicht im Pool "],
   [/an administrator stopped it/g, "von der Administration angehalten"],
+  [/nobody has started it/g, "niemand hat es gestartet"],
   [/unusual terms: the text names /g, "ungewöhnliche Bedingungen: der Text nennt "],
   [/: the text names /g, ": der Text nennt "],
 ];
