@@ -71,17 +71,19 @@ type Option struct {
 // Make returns example i of a split. Equal arguments give equal examples. In
 // the split Page the document has no text yet: read it and use [Ask].
 func Make(seed uint64, split paper.Split, i int, opt Option) Example {
+	return Ask(seed, split, i, opt, Draw(seed, split, i, opt))
+}
+
+// Draw returns the document that example i of a split is about.
+func Draw(seed uint64, split paper.Split, i int, opt Option) paper.Document {
 	from := split
 	if split == Unseen {
 		from = []paper.Split{paper.Clean, paper.Noisy}[i%2]
 	}
-	d := paper.Document{}
 	if opt.Short {
-		d = paper.Short(seed, from, i)
-	} else {
-		d = paper.Make(seed, from, i)
+		return paper.Short(seed, from, i)
 	}
-	return Ask(seed, split, i, opt, d)
+	return paper.Make(seed, from, i)
 }
 
 // Ask returns example i of a split about a document that is there already.

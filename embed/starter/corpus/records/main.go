@@ -34,6 +34,7 @@ type settings struct {
 	from  int
 	n     int
 	short float64
+	asks  int
 	jobs  int
 }
 
@@ -45,6 +46,7 @@ func run() error {
 	flag.IntVar(&s.n, "n", 1000, "number of examples")
 	out := flag.String("out", "", "file to write records to")
 	flag.Float64Var(&s.short, "short", 0, "share of short examples, 0 to 1")
+	flag.IntVar(&s.asks, "asks", 1, "examples about each document, one after the other: the trainer reads what they share once")
 	flag.IntVar(&s.jobs, "jobs", 1, "how many work at the same time")
 	show := flag.Int("show", 0, "print this many examples instead")
 	fields := flag.String("fields", "", "file to write the names of the fields in spans to, one a line")
@@ -55,8 +57,8 @@ func run() error {
 		return fmt.Errorf("there is something after the flags: %v", flag.Args())
 	case !slices.Contains(corpus.Splits, s.split):
 		return fmt.Errorf("there is no split %q; splits are %v", *split, corpus.Splits)
-	case s.n < 0 || s.from < 0 || s.jobs < 1 || s.short < 0 || s.short > 1:
-		return errors.New("-n and -from cannot be negative, -jobs is at least 1 and -short a share from 0 to 1")
+	case s.n < 0 || s.from < 0 || s.jobs < 1 || s.asks < 1 || s.short < 0 || s.short > 1:
+		return errors.New("-n and -from cannot be negative, -jobs and -asks are at least 1 and -short a share from 0 to 1")
 	}
 	if *fields != "" {
 		if err := os.WriteFile(*fields, []byte(strings.Join(corpus.FieldNames, "\n")+"\n"), 0o644); err != nil {
@@ -79,8 +81,10 @@ func run() error {
 // example makes the i-th example; the same whatever the number of jobs.
 func (s settings) example(i int) corpus.Example {
 	const golden = 0.6180339887498949 // spreads the short ones evenly
-	at := float64(i+1) * golden
-	return corpus.Make(s.seed, s.split, i, corpus.Option{Short: at-float64(int(at)) < s.short})
+	document, ask := i/s.asks, i%s.asks
+	at := float64(document+1) * golden
+	opt := corpus.Option{Short: at-float64(int(at)) < s.short}
+	return corpus.Ask(s.seed+uint64(ask)*1_000_003, s.split, document, opt, corpus.Draw(s.seed, s.split, document, opt))
 }
 
 func (s settings) show() error {

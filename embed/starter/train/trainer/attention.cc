@@ -1,6 +1,7 @@
 // Grouped-query causal attention with normalised, rotated queries and keys. A
 // block of queries at a time, with the scores of all keys up to the last query;
 // the backward pass computes the weights again from the kept log-sum.
+#include <algorithm>
 #include <cmath>
 
 #include "worker.h"
@@ -55,11 +56,12 @@ void Worker::normaliseHeads(int l) {
   Activations& a = act_[l];
   const LayerWeights& w = m_.layers[l];
   for (const Placed& p : placed_)
-    for (int i = 0; i < p.rows(); i++) {
+    for (int i = 0; i < p.rows; i++) {
       long row = p.row + i;
       const bf16* in = a.qkv + row * s_.qkvWidth();
       bf16* out = a.rotated + row * s_.rotaryWidth();
-      const float *c = m_.cosine + i * headWidth / 2, *s = m_.sine + i * headWidth / 2;
+      int at = position_[row];
+      const float *c = m_.cosine + at * headWidth / 2, *s = m_.sine + at * headWidth / 2;
       for (int h = 0; h < s_.heads; h++)
         normaliseHead(in + h * headWidth, out + h * headWidth, a.queryScale + row * s_.heads + h, m_.weights + w.queryGain, c, s);
       in += s_.queryWidth();
@@ -69,12 +71,19 @@ void Worker::normaliseHeads(int l) {
     }
 }
 
-// softmaxBlock turns scores_ into weights_ for `count` queries from position
-// `first`, the first of which is at `row`, and keeps their log-sums.
-void Worker::softmaxBlock(int l, int head, long row, int first, int count, int stride) {
+// hideOthers puts out of reach what lies between the shared beginning of a
+// bundle and the own part of the query's record: the parts of other records.
+void Worker::hideOthers(const Placed& p, int query, float* score) const {
+  std::fill(score + p.bundle->shared, score + std::max(p.bundle->shared, own_[p.row + query]), lowest);
+}
+
+// softmaxBlock turns scores_ into weights_ for `count` queries of the bundle
+// from row `first` on, and keeps their log-sums.
+void Worker::softmaxBlock(int l, int head, const Placed& p, int first, int count, int stride) {
   __m512 scale = _mm512_set1_ps(scoreScale);
   for (int i = 0; i < count; i++) {
     float* score = scores_ + (long)i * stride;
+    hideOthers(p, first + i, score);
     bf16* weight = weights_ + (long)i * stride;
     int keys = first + i + 1, full = keys & ~15, j;
     __mmask16 rest = firstLanes(keys - full);
@@ -94,46 +103,48 @@ void Worker::softmaxBlock(int l, int head, long row, int first, int count, int s
       sum = _mm512_add_ps(sum, e);
     }
     float total = _mm512_reduce_add_ps(sum);
-    act_[l].logSum[(row + i) * s_.heads + head] = top + std::log(total);
+    act_[l].logSum[(long)(p.row + first + i) * s_.heads + head] = top + std::log(total);
     __m512 inverse = _mm512_set1_ps(1.f / total);
     for (j = 0; j < keys; j += 16) storeHalf(weight + j, _mm512_mul_ps(_mm512_loadu_ps(score + j), inverse));
     for (; j < stride; j += 16) storeHalf(weight + j, _mm512_setzero_ps());
   }
 }
 
-// attend computes one record's attention for the queries from position `start`
-// on and writes it from row outRow on.
-void Worker::attend(int l, const Placed& p, int outRow, int start) {
+// attend computes one bundle's attention for the given queries.
+void Worker::attend(int l, const Placed& p, const std::vector<Range>& queries) {
   Activations& a = act_[l];
-  int n = p.rows(), padded = (n + 63) / 64 * 64, group = s_.heads / s_.kvHeads;
+  int n = p.rows, padded = (n + 63) / 64 * 64, group = s_.heads / s_.kvHeads;
   long strideR = s_.rotaryWidth(), strideQ = s_.qkvWidth();
   for (int kv = 0; kv < s_.kvHeads; kv++) {
     packTransposed(n, headWidth, a.rotated + p.row * strideR + s_.queryWidth() + kv * headWidth, strideR, keysT_);
     packPanels(n, padded, headWidth, a.qkv + p.row * strideQ + s_.rotaryWidth() + kv * headWidth, strideQ, values_);
     for (int head = kv * group; head < (kv + 1) * group; head++)
-      for (int q = start; q < n; q += queryBlock) {
-        int count = std::min(queryBlock, n - q), keys = (q + count + 63) / 64 * 64;
-        multiply<storeAsFloat>(count, keys, headWidth, a.rotated + (p.row + q) * strideR + head * headWidth, strideR, keysT_, scores_, keys);
-        softmaxBlock(l, head, p.row + q, q, count, keys);
-        multiply<storeAsHalf>(count, headWidth, keys, weights_, keys, values_,
-                              a.attended + (long)(outRow + q - start) * s_.queryWidth() + head * headWidth, s_.queryWidth());
-      }
+      for (const Range& r : queries)
+        for (int q = r.from; q < r.to; q += queryBlock) {
+          int count = std::min(queryBlock, r.to - q), keys = (q + count + 63) / 64 * 64;
+          multiply<storeAsFloat>(count, keys, headWidth, a.rotated + (p.row + q) * strideR + head * headWidth, strideR, keysT_, scores_, keys);
+          softmaxBlock(l, head, p, q, count, keys);
+          multiply<storeAsHalf>(count, headWidth, keys, weights_, keys, values_,
+                                a.attended + (long)(r.lateRow + q - r.from) * s_.queryWidth() + head * headWidth, s_.queryWidth());
+        }
   }
 }
 
 // softmaxBlockBackward computes weights_ again and dWeights_, the gradient of
 // the unscaled scores: w (dw - Σ w dw), where the sum is the product of the
 // attention's output and its gradient (Dao et al. 2022, FlashAttention, B.2).
-void Worker::softmaxBlockBackward(int l, int head, long row, int first, int count, int stride, const bf16* dOut, const bf16* out) {
+void Worker::softmaxBlockBackward(int l, int head, const Placed& p, int first, int count, int stride, const bf16* dOut, const bf16* out) {
   __m512 scale = _mm512_set1_ps(scoreScale);
   for (int i = 0; i < count; i++) {
-    const float *score = scores_ + (long)i * stride, *dWeight = dScores_ + (long)i * stride;
+    float* score = scores_ + (long)i * stride;
+    const float* dWeight = dScores_ + (long)i * stride;
+    hideOthers(p, first + i, score);
     bf16 *weight = weights_ + (long)i * stride, *dScore = dWeights_ + (long)i * stride;
     __m512 product = _mm512_setzero_ps();
     for (int j = 0; j < headWidth; j += 16)
       product = _mm512_fmadd_ps(loadHalf(dOut + (long)i * s_.queryWidth() + j), loadHalf(out + (long)i * s_.queryWidth() + j), product);
     __m512 delta = _mm512_set1_ps(_mm512_reduce_add_ps(product));
-    __m512 shift = _mm512_set1_ps(-act_[l].logSum[(row + i) * s_.heads + head]);
+    __m512 shift = _mm512_set1_ps(-act_[l].logSum[(long)(p.row + first + i) * s_.heads + head]);
     int keys = first + i + 1, j = 0;
     for (; j < keys; j += 16) {
       __m512 e = exponential(_mm512_fmadd_ps(_mm512_loadu_ps(score + j), scale, shift));
@@ -148,15 +159,15 @@ void Worker::softmaxBlockBackward(int l, int head, long row, int first, int coun
   }
 }
 
-// attendBackward reads dAttended_ from row outRow on and writes dQkv_: keys and
-// values for all rows of the record, queries for those from `start` on.
-void Worker::attendBackward(int l, const Placed& p, int outRow, int start) {
+// attendBackward reads dAttended_ and writes dQkv_: keys and values for all
+// rows of the bundle, queries for those given.
+void Worker::attendBackward(int l, const Placed& p, const std::vector<Range>& queries) {
   Activations& a = act_[l];
   const LayerWeights& w = m_.layers[l];
-  int n = p.rows(), padded = (n + 63) / 64 * 64, group = s_.heads / s_.kvHeads;
+  int n = p.rows, padded = (n + 63) / 64 * 64, group = s_.heads / s_.kvHeads;
   long strideR = s_.rotaryWidth(), strideQ = s_.qkvWidth(), strideO = s_.queryWidth();
-  auto cosine = [&](int at) { return m_.cosine + at * headWidth / 2; };
-  auto sine = [&](int at) { return m_.sine + at * headWidth / 2; };
+  auto cosine = [&](long row) { return m_.cosine + position_[row] * headWidth / 2; };
+  auto sine = [&](long row) { return m_.sine + position_[row] * headWidth / 2; };
   for (int kv = 0; kv < s_.kvHeads; kv++) {
     const bf16* key = a.rotated + p.row * strideR + s_.queryWidth() + kv * headWidth;
     const bf16* value = a.qkv + p.row * strideQ + s_.rotaryWidth() + kv * headWidth;
@@ -166,31 +177,32 @@ void Worker::attendBackward(int l, const Placed& p, int outRow, int start) {
     memset(dKeys_, 0, sizeof(float) * padded * headWidth);
     memset(dValues_, 0, sizeof(float) * padded * headWidth);
     for (int head = kv * group; head < (kv + 1) * group; head++)
-      for (int q = start; q < n; q += queryBlock) {
-        int count = std::min(queryBlock, n - q), keys = (q + count + 63) / 64 * 64;
-        long row = p.row + q, out = (outRow + q - start) * strideO + head * headWidth;
-        const bf16* query = a.rotated + row * strideR + head * headWidth;
-        multiply<storeAsFloat>(count, keys, headWidth, query, strideR, keysT_, scores_, keys);
-        multiply<storeAsFloat>(count, keys, headWidth, dAttended_ + out, strideO, valuesT_, dScores_, keys);
-        softmaxBlockBackward(l, head, row, q, count, keys, dAttended_ + out, a.attended + out);
-        multiply<storeAsFloat>(count, headWidth, keys, dWeights_, keys, keys_, dQueries_, headWidth);
-        for (int i = 0; i < count; i++) {
-          long at = (row + i) * strideQ + head * headWidth;
-          normaliseHeadBackward(dQueries_ + i * headWidth, a.qkv + at, a.queryScale[(row + i) * s_.heads + head], m_.weights + w.queryGain,
-                                gradient + w.queryGain, cosine(q + i), sine(q + i), dQkv_ + at);
+      for (const Range& r : queries)
+        for (int q = r.from; q < r.to; q += queryBlock) {
+          int count = std::min(queryBlock, r.to - q), keys = (q + count + 63) / 64 * 64;
+          long row = p.row + q, out = (long)(r.lateRow + q - r.from) * strideO + head * headWidth;
+          const bf16* query = a.rotated + row * strideR + head * headWidth;
+          multiply<storeAsFloat>(count, keys, headWidth, query, strideR, keysT_, scores_, keys);
+          multiply<storeAsFloat>(count, keys, headWidth, dAttended_ + out, strideO, valuesT_, dScores_, keys);
+          softmaxBlockBackward(l, head, p, q, count, keys, dAttended_ + out, a.attended + out);
+          multiply<storeAsFloat>(count, headWidth, keys, dWeights_, keys, keys_, dQueries_, headWidth);
+          for (int i = 0; i < count; i++) {
+            long at = (row + i) * strideQ + head * headWidth;
+            normaliseHeadBackward(dQueries_ + i * headWidth, a.qkv + at, a.queryScale[(row + i) * s_.heads + head], m_.weights + w.queryGain,
+                                  gradient + w.queryGain, cosine(row + i), sine(row + i), dQkv_ + at);
+          }
+          int even = (count + 1) & ~1;
+          packPanels(count, even, headWidth, dAttended_ + out, strideO, dOutPanels_);
+          packPanels(count, even, headWidth, query, strideR, queryPanels_);
+          packStrips(count, even, keys, weights_, keys, weightStrips_);
+          packStrips(count, even, keys, dWeights_, keys, dWeightStrips_);
+          multiplyTransposed(keys, headWidth, even / 2, weightStrips_, dOutPanels_, dValues_, headWidth);
+          multiplyTransposed(keys, headWidth, even / 2, dWeightStrips_, queryPanels_, dKeys_, headWidth);
         }
-        int even = (count + 1) & ~1;
-        packPanels(count, even, headWidth, dAttended_ + out, strideO, dOutPanels_);
-        packPanels(count, even, headWidth, query, strideR, queryPanels_);
-        packStrips(count, even, keys, weights_, keys, weightStrips_);
-        packStrips(count, even, keys, dWeights_, keys, dWeightStrips_);
-        multiplyTransposed(keys, headWidth, even / 2, weightStrips_, dOutPanels_, dValues_, headWidth);
-        multiplyTransposed(keys, headWidth, even / 2, dWeightStrips_, queryPanels_, dKeys_, headWidth);
-      }
     for (int i = 0; i < n; i++) {
       long row = p.row + i, at = row * strideQ + s_.queryWidth() + kv * headWidth;
       normaliseHeadBackward(dKeys_ + (long)i * headWidth, a.qkv + at, a.keyScale[row * s_.kvHeads + kv], m_.weights + w.keyGain,
-                            gradient + w.keyGain, cosine(i), sine(i), dQkv_ + at);
+                            gradient + w.keyGain, cosine(row), sine(row), dQkv_ + at);
       toHalf(dValues_ + (long)i * headWidth, dQkv_ + row * strideQ + s_.rotaryWidth() + kv * headWidth, headWidth);
     }
   }

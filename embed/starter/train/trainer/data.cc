@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <sstream>
 
@@ -53,6 +54,32 @@ std::vector<Record> readRecords(const std::string& path, int vocab) {
   return records;
 }
 
+std::vector<Bundle> bundle(const std::vector<Record>& records) {
+  std::vector<Bundle> all;
+  for (const Record& r : records) {
+    if (!all.empty()) {
+      Bundle& b = all.back();
+      const Record& first = *b.records[0];
+      int limit = std::min({b.records.size() > 1 ? b.shared : first.promptLength - 1, r.promptLength - 1}), same = 0;
+      while (same < limit && r.tokens[same] == first.tokens[same]) same++;
+      Bundle more = b;
+      more.records.push_back(&r);
+      more.shared = same;
+      if (same >= leastShared && more.rows() <= maxSequence) {
+        // A record that shares less with the others than they do among
+        // themselves would cost them more than it saves.
+        int alone = r.length - 1;
+        if (more.rows() < b.rows() + alone) {
+          b = more;
+          continue;
+        }
+      }
+    }
+    all.push_back({{&r}, 0});
+  }
+  return all;
+}
+
 // mix is the output function of splitmix64 (Steele, Lea and Flood 2014). The
 // order of records must not depend on a standard library's shuffle.
 static uint64_t mix(uint64_t& state) {
@@ -63,29 +90,29 @@ static uint64_t mix(uint64_t& state) {
 }
 
 Source::Source(const std::string& path, double weight, uint64_t seed, int vocab)
-    : path(path), weight(weight), records(readRecords(path, vocab)), seed_(seed) {
+    : path(path), weight(weight), records(readRecords(path, vocab)), bundles(bundle(records)), seed_(seed) {
   shuffle();
 }
 
 void Source::shuffle() {
   uint64_t state = seed_ + 0x100000001b3u * (uint64_t)epoch;
   mix(state);
-  order_.resize(records.size());
+  order_.resize(bundles.size());
   for (size_t i = 0; i < order_.size(); i++) order_[i] = i;
   for (size_t i = order_.size(); i > 1; i--) std::swap(order_[i - 1], order_[mix(state) % i]);
 }
 
-const Record& Source::peek() {
+const Bundle& Source::peek() {
   if (cursor >= order_.size()) {
     cursor = 0;
     epoch++;
     shuffle();
   }
-  return records[order_[cursor]];
+  return bundles[order_[cursor]];
 }
 
 void Source::advance() {
-  rows += peek().length - 1;
+  rows += peek().rows();
   cursor++;
 }
 
@@ -124,26 +151,26 @@ Batch Mixture::next(long rows, int threads) {
   Part part;
   while (batch.rows < rows) {
     Source& source = choose();
-    const Record& r = source.peek();
-    int n = r.length - 1;
+    const Bundle& b = source.peek();
+    int n = b.rows();
     if (part.rows + n > partRows) {
       batch.parts.push_back(std::move(part));
       part = Part();
       if (batch.rows >= rows - partRows / 4 && batch.parts.size() % threads == 0) break;
     }
-    part.records.push_back(&r);
+    part.bundles.push_back(&b);
     part.rows += n;
     batch.rows += n;
-    batch.answers += r.length - r.promptLength;
+    batch.answers += b.answers();
     source.advance();
   }
-  if (!part.records.empty()) batch.parts.push_back(std::move(part));
+  if (!part.bundles.empty()) batch.parts.push_back(std::move(part));
   return batch;
 }
 
 std::string Mixture::position() const {
   std::ostringstream out;
-  for (const Source& s : sources) out << "source " << s.records.size() << ' ' << s.epoch << ' ' << s.cursor << ' ' << s.rows << '\n';
+  for (const Source& s : sources) out << "source " << s.bundles.size() << ' ' << s.epoch << ' ' << s.cursor << ' ' << s.rows << '\n';
   return out.str();
 }
 
@@ -151,7 +178,7 @@ bool Mixture::restore(const std::string& text) {
   std::istringstream in(text);
   std::string line;
   struct Position {
-    size_t records, cursor;
+    size_t bundles, cursor;
     long epoch, rows;
   };
   std::vector<Position> saved;
@@ -159,18 +186,18 @@ bool Mixture::restore(const std::string& text) {
     std::istringstream fields(line);
     std::string key;
     Position p;
-    if (fields >> key && key == "source" && fields >> p.records >> p.epoch >> p.cursor >> p.rows) saved.push_back(p);
+    if (fields >> key && key == "source" && fields >> p.bundles >> p.epoch >> p.cursor >> p.rows) saved.push_back(p);
   }
   if (saved.size() != sources.size()) return false;
   for (size_t i = 0; i < saved.size(); i++)
-    if (saved[i].records != sources[i].records.size()) return false;
+    if (saved[i].bundles != sources[i].bundles.size()) return false;
   for (size_t i = 0; i < saved.size(); i++) sources[i].seek(saved[i].epoch, saved[i].cursor, saved[i].rows);
   return true;
 }
 
 double Mixture::epochs() const {
   double most = 0;
-  for (const Source& s : sources) most = std::max(most, s.epoch + (double)s.cursor / s.records.size());
+  for (const Source& s : sources) most = std::max(most, s.epoch + (double)s.cursor / s.bundles.size());
   return most;
 }
 

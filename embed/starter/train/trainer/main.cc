@@ -84,7 +84,7 @@ void Run::resume() {
 double Run::computeGradient(const Batch& b) {
   std::atomic<size_t> next{0};
   pool.run([&](int t) {
-    for (size_t i; (i = next++) < b.parts.size();) workers[t]->train(b.parts[i].records, 1.f / b.answers);
+    for (size_t i; (i = next++) < b.parts.size();) workers[t]->train(b.parts[i].bundles, 1.f / b.answers);
   });
   return optimiser.gather(gradients);
 }
@@ -131,10 +131,11 @@ int Run::stopForBadGradient(const Batch& b) {
   fprintf(stderr, "the gradient of step %ld is not finite; nothing was updated and no checkpoint written.\n", optimiser.steps + 1);
   fprintf(stderr, "Resume from the last checkpoint with a lower -matrix-rate, or start the decay there with -decay-tokens.\n");
   for (const Part& p : b.parts)
-    for (const Record* r : p.records) {
+    for (const Bundle* bundle : p.bundles) {
       memset(gradients[0], 0, sizeof(float) * model.size);
-      workers[0]->train({r}, 1e-3f);
-      if (hasNonFinite(gradients[0], model.size)) fprintf(stderr, "  a record of %d tokens, prompt %d, group %d\n", r->length, r->promptLength, r->group);
+      workers[0]->train({bundle}, 1e-3f);
+      if (!hasNonFinite(gradients[0], model.size)) continue;
+      for (const Record* r : bundle->records) fprintf(stderr, "  a record of %d tokens, prompt %d, group %d\n", r->length, r->promptLength, r->group);
     }
   if (hasNonFinite(model.weights, model.size)) fprintf(stderr, "  the weights themselves are not finite\n");
   return 4;
@@ -185,10 +186,17 @@ int Run::train() {
 // dumpGradient writes the gradient of the first records, for the checks.
 int Run::dumpGradient() {
   const std::vector<Record>& all = mixture.sources[0].records;
+  size_t n = std::min(all.size(), (size_t)options.gradientRecords);
+  std::vector<Record> first(all.begin(), all.begin() + n);
+  std::vector<Bundle> bundles = bundle(first);
+  if (options.gradientApart) {
+    bundles.clear();
+    for (const Record& r : first) bundles.push_back({{&r}, 0});
+  }
   Batch batch;
-  for (size_t i = 0; i < all.size() && i < options.gradientRecords; i++) {
-    batch.parts.push_back({{&all[i]}, all[i].length - 1});
-    batch.answers += all[i].length - all[i].promptLength;
+  for (const Bundle& b : bundles) {
+    batch.parts.push_back({{&b}, b.rows()});
+    batch.answers += b.answers();
   }
   double norm = computeGradient(batch), loss = 0;
   for (auto& w : workers) loss += w->loss;

@@ -29,7 +29,8 @@ static const char usage[] =
   -eval-tokens N       evaluates after as many tokens (2e6), on -eval-records N (300, 0 for all)
   -log-steps N         (20); -seed N (1); -stop-at-step N
   -evaluate 1          evaluates and ends
-  -gradient FILE       writes the gradient of the first -gradient-records (4) and ends
+  -gradient FILE       writes the gradient of the first -gradient-records (4) and ends;
+                       -gradient-apart 1 does not join those that begin alike
 )";
 
 [[noreturn]] static void refuse(const std::string& why) {
@@ -66,6 +67,7 @@ Options::Options(int argc, char** argv) {
   numbers("-batch-tokens", batchTokens), numbers("-threads", threads), numbers("-eval-tokens", evalTokens);
   numbers("-eval-records", evalRecords), numbers("-log-steps", logSteps), numbers("-save-minutes", saveMinutes), numbers("-seed", seed);
   numbers("-stop-at-step", stopAtStep), numbers("-evaluate", evaluateOnly), numbers("-gradient-records", gradientRecords);
+  numbers("-gradient-apart", gradientApart);
   for (int i = 1; i < argc; i += 2) {
     auto found = known.find(argv[i]);
     if (found == known.end()) refuse(std::string("unknown option ") + argv[i]);

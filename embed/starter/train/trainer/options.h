@@ -19,6 +19,7 @@ struct Options {
   int threads = 2, logSteps = 20;
   int64_t evalTokens = 2000000;
   size_t evalRecords = 300, gradientRecords = 4;
+  bool gradientApart = false;
   double saveMinutes = 5;
   uint64_t seed = 1;
   bool evaluateOnly = false;

@@ -108,37 +108,49 @@ void Worker::addWeightGradient(int m, int n, int k, const bf16* dY, long strideY
   }
 }
 
-void Worker::place(const std::vector<const Record*>& records) {
+void Worker::placeRow(int token, int position, int own) {
+  const bf16* e = m_.embedding.half + (long)token * s_.width;
+  float* to = stream_ + (long)rows_ * s_.width;
+  for (int j = 0; j < s_.width; j += 16) _mm512_storeu_ps(to + j, loadHalf(e + j));
+  token_.push_back(token);
+  position_.push_back(position);
+  own_.push_back(own);
+  rows_++;
+}
+
+void Worker::place(const std::vector<const Bundle*>& bundles) {
   placed_.clear();
-  rows_ = lateRows_ = 0;
+  token_.clear();
+  position_.clear();
+  own_.clear();
   target_.clear();
-  for (const Record* r : records) {
-    Placed p{r, rows_, lateRows_, r->promptLength - 1};
-    rows_ += p.rows();
-    lateRows_ += p.lateRows();
-    for (int i = p.lateStart; i < p.rows(); i++) target_.push_back(r->tokens[i + 1]);
-    for (int i = 0; i < p.rows(); i++) {
-      const bf16* e = m_.embedding.half + (long)r->tokens[i] * s_.width;
-      float* to = stream_ + (long)(p.row + i) * s_.width;
-      for (int j = 0; j < s_.width; j += 16) _mm512_storeu_ps(to + j, loadHalf(e + j));
+  rows_ = lateRows_ = 0;
+  for (const Bundle* b : bundles) {
+    Placed p{b, rows_, b->rows(), {}};
+    for (int i = 0; i < b->shared; i++) placeRow(b->records[0]->tokens[i], i, 0);
+    for (const Record* r : b->records) {
+      int own = rows_ - p.row, late = own + r->promptLength - 1 - b->shared;
+      for (int i = b->shared; i < r->length - 1; i++) placeRow(r->tokens[i], i, own);
+      p.late.push_back({late, rows_ - p.row, lateRows_});
+      lateRows_ += r->length - r->promptLength;
+      for (int i = r->promptLength; i < r->length; i++) target_.push_back(r->tokens[i]);
     }
-    placed_.push_back(p);
+    placed_.push_back(std::move(p));
   }
 }
 
-void Worker::run(const std::vector<const Record*>& records, bool training, float scale) {
-  place(records);
+void Worker::run(const std::vector<const Bundle*>& bundles, bool training, float scale) {
+  place(bundles);
   for (int l = 0; l < s_.layers; l++) forwardLayer(l);
   outputLayer(training, scale);
   if (!training) return;
   backwardOutput();
   for (int l = s_.layers - 1; l >= 0; l--) backwardLayer(l);
-  for (const Placed& p : placed_)
-    for (int i = 0; i < p.rows(); i++) {
-      float* g = gradient + m_.embedding.offset + (long)p.record->tokens[i] * s_.width;
-      const float* d = dStream_ + (long)(p.row + i) * s_.width;
-      for (int j = 0; j < s_.width; j += 16) _mm512_storeu_ps(g + j, _mm512_add_ps(_mm512_loadu_ps(g + j), _mm512_loadu_ps(d + j)));
-    }
+  for (int row = 0; row < rows_; row++) {
+    float* g = gradient + m_.embedding.offset + (long)token_[row] * s_.width;
+    const float* d = dStream_ + (long)row * s_.width;
+    for (int j = 0; j < s_.width; j += 16) _mm512_storeu_ps(g + j, _mm512_add_ps(_mm512_loadu_ps(g + j), _mm512_loadu_ps(d + j)));
+  }
 }
 
 // forwardLayer updates stream_, in the last layer lateStream_ instead: nothing
@@ -151,12 +163,13 @@ void Worker::forwardLayer(int l) {
   normalise(rows_, width, stream_, a.attentionIn, a.attentionScale);
   multiply<storeAsHalf>(rows_, s_.qkvWidth(), width, a.attentionIn, width, w.qkv.forward, a.qkv, s_.qkvWidth());
   normaliseHeads(l);
-  for (const Placed& p : placed_) attend(l, p, last ? p.lateRow : p.row, last ? p.lateStart : 0);
+  for (const Placed& p : placed_) attend(l, p, last ? p.late : std::vector<Range>{{0, p.rows, p.row}});
   float* x = stream_;
   int rows = rows_;
   if (last) {
     for (const Placed& p : placed_)
-      memcpy(lateStream_ + (long)p.lateRow * width, stream_ + (long)(p.row + p.lateStart) * width, sizeof(float) * width * p.lateRows());
+      for (const Range& r : p.late)
+        memcpy(lateStream_ + (long)r.lateRow * width, stream_ + (long)(p.row + r.from) * width, sizeof(float) * width * (r.to - r.from));
     x = lateStream_;
     rows = lateRows_;
   }
@@ -252,11 +265,12 @@ void Worker::backwardLayer(int l) {
   multiply<storeAsHalf>(rows, s_.queryWidth(), width, dStreamHalf_, width, w.output.backward, dAttended_, s_.queryWidth());
   addWeightGradient(rows, width, s_.queryWidth(), dStreamHalf_, width, a.attended, s_.queryWidth(), gradient + w.output.offset);
   if (last) memset(dQkv_, 0, sizeof(bf16) * rows_ * s_.qkvWidth());  // queries of the prompt have no gradient
-  for (const Placed& p : placed_) attendBackward(l, p, last ? p.lateRow : p.row, last ? p.lateStart : 0);
+  for (const Placed& p : placed_) attendBackward(l, p, last ? p.late : std::vector<Range>{{0, p.rows, p.row}});
   if (last) {
     memset(dStream_, 0, sizeof(float) * rows_ * width);
     for (const Placed& p : placed_)
-      memcpy(dStream_ + (long)(p.row + p.lateStart) * width, dLateStream_ + (long)p.lateRow * width, sizeof(float) * width * p.lateRows());
+      for (const Range& r : p.late)
+        memcpy(dStream_ + (long)(p.row + r.from) * width, dLateStream_ + (long)r.lateRow * width, sizeof(float) * width * (r.to - r.from));
   }
   multiply<storeAsHalf>(rows_, width, s_.qkvWidth(), dQkv_, s_.qkvWidth(), w.qkv.backward, dIn_, width);
   addWeightGradient(rows_, s_.qkvWidth(), width, dQkv_, s_.qkvWidth(), a.attentionIn, width, gradient + w.qkv.offset);

@@ -19,26 +19,33 @@ struct Activations {
   float* logSum;                     // of the attention weights, per head
 };
 
-// Placed is a record with its place among the rows. The last layer needs only
-// the rows that predict the answer: "late" rows, counted apart.
-struct Placed {
-  const Record* record;
-  int row;        // first row
-  int lateRow;    // first late row
-  int lateStart;  // position in the record of the first late row
-  int rows() const { return record->length - 1; }
-  int lateRows() const { return rows() - lateStart; }
+// Range is a run of rows of a bundle, counted within it: from, to excluded.
+struct Range {
+  int from, to;
+  int lateRow;  // where the output of its first row goes: among the late rows, or all
 };
+
+// Placed is a bundle with its place among the rows. The last layer needs only
+// the rows that predict the answers: "late" rows, counted apart.
+struct Placed {
+  const Bundle* bundle;
+  int row, rows;            // first row, number of rows
+  std::vector<Range> late;  // one per record
+};
+
 
 class Worker {
  public:
   explicit Worker(const Model& m);
 
-  // train adds the loss of the records and, times `scale`, its gradient.
-  void train(const std::vector<const Record*>& records, float scale) { run(records, true, scale); }
+  // train adds the loss of the bundles and, times `scale`, its gradient.
+  void train(const std::vector<const Bundle*>& bundles, float scale) { run(bundles, true, scale); }
   // evaluate adds the loss of one record and fills logProbability and correct
   // with a value per answer token.
-  void evaluate(const Record& r) { run({&r}, false, 0); }
+  void evaluate(const Record& r) {
+    Bundle alone{{&r}, 0};
+    run({&alone}, false, 0);
+  }
 
   float* gradient;     // as long as the weights; the optimiser clears it
   double loss = 0;     // sum over answer tokens of -log p, in nats
@@ -48,8 +55,9 @@ class Worker {
   std::vector<char> correct;
 
  private:
-  void run(const std::vector<const Record*>& records, bool training, float scale);
-  void place(const std::vector<const Record*>& records);
+  void run(const std::vector<const Bundle*>& bundles, bool training, float scale);
+  void place(const std::vector<const Bundle*>& bundles);
+  void placeRow(int token, int position, int own);
   void forwardLayer(int l);
   void outputLayer(bool training, float scale);
   void lossRow(int row, float* logits, bf16* out, bool training, float scale);
@@ -58,16 +66,19 @@ class Worker {
   void addWeightGradient(int m, int n, int k, const bf16* out, long strideOut, const bf16* in, long strideIn, float* g);
 
   void normaliseHeads(int l);
-  void attend(int l, const Placed& p, int outRow, int start);
-  void attendBackward(int l, const Placed& p, int outRow, int start);
-  void softmaxBlock(int l, int head, long row, int first, int count, int stride);
-  void softmaxBlockBackward(int l, int head, long row, int first, int count, int stride, const bf16* dOut, const bf16* out);
+  void attend(int l, const Placed& p, const std::vector<Range>& queries);
+  void attendBackward(int l, const Placed& p, const std::vector<Range>& queries);
+  void hideOthers(const Placed& p, int query, float* score) const;
+  void softmaxBlock(int l, int head, const Placed& p, int first, int count, int stride);
+  void softmaxBlockBackward(int l, int head, const Placed& p, int first, int count, int stride, const bf16* dOut, const bf16* out);
 
   const Model& m_;
   const Shape s_;
   std::vector<Placed> placed_;
   int rows_ = 0, lateRows_ = 0;
-  std::vector<int> target_;  // of every late row
+  std::vector<int> token_, position_;  // of every row
+  std::vector<int> own_;               // where the own part of its record begins in the bundle
+  std::vector<int> target_;            // of every late row
 
   std::vector<Activations> act_;
   float *stream_, *lateStream_, *dStream_, *dLateStream_, *outputScale_;
