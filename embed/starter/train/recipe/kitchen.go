@@ -178,7 +178,7 @@ func (k *kitchen) stage(ctx context.Context, m model, i int, s stage) error {
 	}
 	name := k.path("trainer")
 	if k.torch {
-		name, args = "python3", append([]string{"embed/starter/train/torch_train.py"}, args...)
+		name, args = python(ctx), append([]string{"embed/starter/train/torch_train.py"}, args...)
 	}
 	err := k.command(ctx, name, args...)
 	var exit *exec.ExitError
@@ -186,6 +186,17 @@ func (k *kitchen) stage(ctx context.Context, m model, i int, s stage) error {
 		return errors.New("interrupted; run it again to go on")
 	}
 	return err
+}
+
+// python names a Python that has PyTorch, or python3, which then says that it
+// is missing. The distribution's often is not the first on the path.
+func python(ctx context.Context) string {
+	for _, name := range []string{"python3", "/usr/bin/python3"} {
+		if exec.CommandContext(ctx, name, "-c", "import torch").Run() == nil {
+			return name
+		}
+	}
+	return "python3"
 }
 
 // discardOther removes the checkpoint of an interrupted stage whose recipe has

@@ -5,7 +5,6 @@
 
 namespace starter {
 
-// largestSide bounds the Gram matrix: Newton-Schulz works on the smaller side.
 Orthogonaliser::Orthogonaliser(long largest) {
   half_ = allocate<bf16>(largest);
   square_ = allocate<bf16>(largest);
@@ -13,12 +12,11 @@ Orthogonaliser::Orthogonaliser(long largest) {
   packed_ = allocate<uint32_t>(largest);
 }
 
-// coefficients of the quintic steps x ← a x + (b A + c A²) x with A = x xᵀ. The
-// usual single triple of Muon (Jordan et al. 2024) leaves singular values
-// anywhere in 0.7 to 1.2; a different triple per step, optimised for the
-// interval that the step before leaves, converges in the same five steps
-// (the published table of "Polar Express", Amsel et al. 2025, and the schedules
-// that preceded it; these are the ones of You 2025 for five steps).
+// coefficients of the quintic steps x ← a x + (b A + c A²) x with A = x xᵀ. A
+// triple per step converges in the same five steps closer to 1 than Muon's
+// original single one (3.4445, -4.7750, 2.0315; Jordan et al. 2024). These are
+// the ones that modded-nanogpt took up on a suggestion of You Jiacheng in 2025
+// and that Megatron calls "quintic".
 static const float coefficients[5][3] = {
     {4.0848f, -6.8946f, 2.9270f}, {3.9505f, -6.3029f, 2.6377f}, {3.7418f, -5.5913f, 2.3037f},
     {2.8769f, -3.1427f, 1.2046f}, {2.8366f, -3.0525f, 1.2012f},
