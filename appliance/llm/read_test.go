@@ -299,7 +299,8 @@ func TestReadLabelsAndTexts(t *testing.T) {
 }
 
 // TestConfidenceIsOfTheRightTokens: one doubtful byte makes its value doubtful
-// and no other, wherever the borders of tokens lie, inside characters too.
+// and no other, wherever the borders of tokens lie, inside characters too. What
+// a schema makes of the probabilities among the allowed tokens changes nothing.
 func TestConfidenceIsOfTheRightTokens(t *testing.T) {
 	values := rapid.StringMatching(`[a-zäöü€😀]{1,6}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -316,7 +317,12 @@ func TestConfidenceIsOfTheRightTokens(t *testing.T) {
 			case at <= doubt && doubt < at+n:
 				p = 0.1
 			}
-			ts = append(ts, Token{Bytes: []byte(answer[at : at+n]), Logprob: math.Log(p)})
+			k := Token{Bytes: []byte(answer[at : at+n]), Logprob: math.Log(p)}
+			if rapid.Bool().Draw(t, "under a schema") {
+				k.Mass = rapid.Float64Range(p, 1).Draw(t, "mass")
+				k.Logprob = math.Log(p / k.Mass)
+			}
+			ts = append(ts, k)
 			at += n
 		}
 		m, err := Adapt(Prompt{Kind: TaskExtract, Text: a + " " + b, Fields: []Field{{Name: "a", Type: TypeString}, {Name: "b", Type: TypeString}}}, starter, Profile{Tasks: map[TaskKind]*TaskProfile{
@@ -332,7 +338,7 @@ func TestConfidenceIsOfTheRightTokens(t *testing.T) {
 			for i, at := 0, 0; i < len(ts); i++ {
 				next := at + len(ts[i].Bytes)
 				if at < end && next > start && len(ts[i].Bytes) > 0 {
-					want = min(want, math.Exp(ts[i].Logprob))
+					want = min(want, math.Exp(ts[i].Raw()))
 				}
 				at = next
 			}

@@ -39,7 +39,8 @@ func TestBothEndsConform(t *testing.T) {
 	llmtest.Run(t, func(t *testing.T) llm.Provider { return connected(t, &llmtest.Fake{}) }, llmtest.Options{})
 }
 
-// TestNothingIsLostOnTheWire: a request and a model arrive as they were sent.
+// TestNothingIsLostOnTheWire: a request, tokens and a model arrive as they were
+// sent.
 func TestNothingIsLostOnTheWire(t *testing.T) {
 	request := llm.Request{
 		Model: "m", Prefill: "{", Schema: []byte(`{"type":"object"}`), MaxTokens: 7, Stop: []string{"a", "b"}, Logprobs: true,
@@ -48,6 +49,10 @@ func TestNothingIsLostOnTheWire(t *testing.T) {
 	}
 	if got := requestFromWire(requestToWire(request)); !equal(got, request) {
 		t.Errorf("\n got %+v\nwant %+v", got, request)
+	}
+	tokens := []llm.Token{{Bytes: []byte("a\xff"), Logprob: -0.5, Mass: 0.25}, {Bytes: []byte("b"), Forced: true}, {}}
+	if got := tokensFromWire(tokensToWire(tokens)); !equal(got, tokens) {
+		t.Errorf("\n got %+v\nwant %+v", got, tokens)
 	}
 	model := llm.Model{
 		ID: "m", Title: "M", Provider: "p", Boundary: llm.Site, Profile: "chatml", ContextTokens: 9, Starter: true, Note: "n",

@@ -2,7 +2,9 @@ package decode_test
 
 import (
 	"errors"
+	"iter"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,7 +15,7 @@ import (
 	"skerry/plugins/local/decode"
 )
 
-func sampler(t *rapid.T, s llm.Sampling) *decode.Sampler {
+func sampler(t interface{ Fatal(...any) }, s llm.Sampling) *decode.Sampler {
 	x, err := decode.NewSampler(s)
 	if err != nil {
 		t.Fatal(err)
@@ -188,5 +190,73 @@ func TestAssemblerRefusesStops(t *testing.T) {
 		if _, err := decode.NewAssembler(stops, false); llm.KindOf(err) != llm.Invalid {
 			t.Errorf("%.40q: %v; want kind invalid", stops, err)
 		}
+	}
+}
+
+// some is a set of tokens.
+type some []int32
+
+func (s some) All() iter.Seq[int32] { return slices.Values(s) }
+func (s some) Len() int             { return len(s) }
+
+// TestAmongKeepsToTheAllowed: whatever the sampling, the choice is allowed; its
+// probability and the mass are those of the definition; their product is what
+// the model itself gave; and the cuts count only what is allowed.
+func TestAmongKeepsToTheAllowed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		logits := rapid.SliceOfNDistinct(rapid.Float32Range(-30, 30), 2, 40, rapid.ID).Draw(t, "logits")
+		allowed := some(rapid.SliceOfNDistinct(rapid.Int32Range(0, int32(len(logits)-1)), 1, len(logits), rapid.ID).Draw(t, "allowed"))
+		slices.Sort(allowed)
+		s := llm.Sampling{
+			Temperature: rapid.SampledFrom([]float64{0, 0.3, 1, 30}).Draw(t, "temperature"),
+			TopK:        rapid.IntRange(0, 3).Draw(t, "top-k"),
+			Seed:        rapid.Uint64().Draw(t, "seed"),
+		}
+		c, err := sampler(t, s).Among(logits, allowed)
+		again, _ := sampler(t, s).Among(logits, allowed)
+		if err != nil || !slices.Contains(allowed, c.ID) || c != again {
+			t.Fatalf("chose %+v, with the same seed %+v, of %v, %v", c, again, allowed, err)
+		}
+		var all, inside float64
+		greater := 0
+		for i, x := range logits {
+			all += math.Exp(float64(x))
+			if slices.Contains(allowed, int32(i)) {
+				inside += math.Exp(float64(x))
+				if x > logits[c.ID] {
+					greater++
+				}
+			}
+		}
+		if s.Temperature == 0 && greater > 0 || s.TopK > 0 && greater >= s.TopK {
+			t.Errorf("chose number %d of the best", greater+1)
+		}
+		if want := float64(logits[c.ID]) - math.Log(inside); math.Abs(c.Logprob-want) > 1e-9 || c.Logprob > 0 {
+			t.Errorf("log probability %v, want %v", c.Logprob, want)
+		}
+		if want := inside / all; math.Abs(c.Mass-want) > 1e-9 || c.Mass <= 0 || c.Mass > 1 {
+			t.Errorf("mass %v, want %v", c.Mass, want)
+		}
+		raw := llm.Token{Logprob: c.Logprob, Mass: c.Mass}.Raw()
+		if want := float64(logits[c.ID]) - math.Log(all); math.Abs(raw-want) > 1e-6 {
+			t.Errorf("raw %v, want %v", raw, want)
+		}
+	})
+}
+
+func TestAmongAtTheEdges(t *testing.T) {
+	inf := float32(math.Inf(-1))
+	s := sampler(t, llm.Sampling{Temperature: 1})
+	if c, err := s.Among([]float32{0, inf, inf}, some{1, 2}); err != nil || c.ID != 1 || c.Mass <= 0 || math.Abs(c.Logprob+math.Ln2) > 1e-12 {
+		t.Errorf("all that is allowed is impossible: %+v, %v", c, err)
+	}
+	if c, err := s.Among([]float32{0, -2000}, some{1}); err != nil || c.ID != 1 || c.Logprob != 0 || c.Mass <= 0 || c.Mass > 1e-300 {
+		t.Errorf("all that is allowed is next to impossible: %+v, %v", c, err)
+	}
+	if _, err := s.Among([]float32{0}, some{}); err == nil {
+		t.Error("nothing is allowed, and something was chosen")
+	}
+	if _, err := s.Among([]float32{0, float32(math.NaN())}, some{0}); !errors.Is(err, decode.ErrLogits) {
+		t.Errorf("not a number beside what is allowed: %v", err)
 	}
 }

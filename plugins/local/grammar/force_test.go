@@ -257,7 +257,7 @@ func TestMatchersShareAGrammar(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	v, _ := starterWords(t)
 	v.maxBytes = 20_000
-	g, err := v.Schema([]byte(`{"type":"array","prefixItems":[`+strings.Repeat(`{"type":"string","minLength":4000,"maxLength":4096},`, 2)+`{"type":"string","minLength":4000}],"minItems":3}`))
+	g, err := v.Schema([]byte(`{"type":"array","prefixItems":[` + strings.Repeat(`{"type":"string","minLength":4000,"maxLength":4096},`, 2) + `{"type":"string","minLength":4000}],"minItems":3}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,9 @@
 //
 // A schema is compiled to an automaton over bytes with a stack, so that it may
 // refer to itself. The output is compact JSON without spaces outside strings,
-// members in the order in which the schema lists its properties, and every
-// string in its one shortest form: that makes most bytes between two values
-// the only ones possible, and those need no model. What the automaton accepts
+// members in the order in which the schema lists its properties, and names and
+// constants in their one shortest form: that makes most bytes between two
+// values the only ones possible, and those need no model. What the automaton accepts
 // is always valid against the schema; the reverse is not promised (documents
 // with spaces are valid too).
 //

@@ -10,6 +10,8 @@ const (
 	partUTF8   = 1  // 1 + bytes still to come + 4 × length
 	partEscape = 64 // after the backslash
 	partHex    = 65 // 65 + digits written after \u
+	partPair   = 70 // the first half of a surrogate pair; 71: and a backslash
+	partLow    = 72 // 72 + digits of the second half
 	partMask   = 1<<partKind - 1
 )
 
@@ -19,11 +21,6 @@ func span(acc rune, rest, length int) (lo, hi rune) {
 	shift := 6 * rest
 	lo, hi = acc<<shift, (acc+1)<<shift-1
 	return max(lo, [...]rune{0, 0, 0x80, 0x800, 0x10000}[length]), min(hi, utf8.MaxRune)
-}
-
-// controls are the characters that are written as \u00XX.
-func isLongEscape(r rune) bool {
-	return r < 0x20 && r != '\b' && r != '\f' && r != '\n' && r != '\r' && r != '\t'
 }
 
 // room reports whether one more character may come.
@@ -65,40 +62,13 @@ func (b *body) live(c config, live *[4]uint64) {
 				set(int(0x80 + x))
 			}
 		}
-	case kind == partEscape:
-		for i := range len(short) {
-			if b.dfa.next(c.q, rune(short[i])) >= 0 {
-				set(int(shortNames[i]))
-			}
-		}
-		if b.anyLong(c.q, 0, 0x1F) {
-			set('u')
-		}
 	default:
-		for _, x := range "0123456789abcdef" {
-			if _, _, ok := b.hex(c, byte(x)); ok {
+		for _, x := range escapeBytes {
+			if _, ok := b.escape(c, byte(x)); ok {
 				set(int(x))
 			}
 		}
 	}
-}
-
-// escapes reports whether a character may come that is written with a
-// backslash.
-func (b *body) escapes(q int32) bool {
-	ascii := &b.dfa.states[q].ascii
-	return ascii['"'] >= 0 || ascii['\\'] >= 0 || b.dfa.any(q, 0, 0x1F)
-}
-
-// anyLong reports whether a character from lo to hi that is written as \u00XX
-// may come.
-func (b *body) anyLong(q int32, lo, hi rune) bool {
-	for r := lo; r <= hi; r++ {
-		if isLongEscape(r) && b.dfa.next(q, r) >= 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // lead returns the part after the first byte of a UTF-8 sequence.
@@ -118,32 +88,6 @@ func (b *body) lead(q int32, x byte) (part int32, ok bool) {
 		return 0, false
 	}
 	return int32(partUTF8+(length-1)+4*length)<<partKind | acc, true
-}
-
-// hex follows one digit after \u: two zeros, then the code of a control
-// character.
-func (b *body) hex(c config, x byte) (after config, done, ok bool) {
-	digits, acc := int(c.part>>partKind)-partHex, c.part&partMask
-	d := int32(0)
-	switch {
-	case x >= '0' && x <= '9':
-		d = int32(x - '0')
-	case x >= 'a' && x <= 'f':
-		d = int32(x-'a') + 10
-	default:
-		return c, false, false
-	}
-	acc = acc<<4 | d
-	switch digits {
-	case 0, 1:
-		ok = d == 0
-	case 2:
-		ok = b.anyLong(c.q, acc<<4, min(acc<<4+15, 0x1F))
-	case 3:
-		return c.with(b.dfa.next(c.q, acc)), true, b.anyLong(c.q, acc, acc)
-	}
-	c.part = int32(partHex+digits+1)<<partKind | acc
-	return c, false, ok
 }
 
 // with returns the configuration after one whole character.
@@ -191,15 +135,7 @@ func (b *body) step(c config, x byte) (after config, closed, ok bool) {
 			return c, false, b.dfa.any(c.q, lo, hi)
 		}
 		return whole(acc)
-	case kind == partEscape:
-		for i := range len(short) {
-			if shortNames[i] == x {
-				return whole(rune(short[i]))
-			}
-		}
-		c.part = partHex << partKind
-		return c, false, x == 'u' && b.anyLong(c.q, 0, 0x1F)
 	}
-	after, _, ok = b.hex(c, x)
+	after, ok = b.escape(c, x)
 	return after, false, ok
 }
