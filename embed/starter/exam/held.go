@@ -56,7 +56,7 @@ func held(seed uint64, split string, n int) ([]question, error) {
 func questionOf(split string, e corpus.Example) (question, error) {
 	d := e.Document
 	q := question{
-		Split: split, Document: int(e.Index), Kind: string(d.Kind), Language: d.Language, Layout: d.Layout, Noise: d.Noise,
+		Split: split, Document: e.Index, Kind: string(d.Kind), Language: d.Language, Layout: d.Layout, Noise: d.Noise,
 		Prompt: e.Prompt, About: map[string]fieldNote{},
 	}
 	if e.Group == corpus.Classify {

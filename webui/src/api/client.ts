@@ -31,6 +31,7 @@ export type DecisionField = Schemas["DecisionField"];
 export type SettleBody = Schemas["SettleBody"];
 export type Field = Schemas["Field"];
 export type ModelEntry = Schemas["ModelEntry"];
+export type ModelBar = Schemas["Bar"];
 export type ModelFile = Schemas["ModelFile"];
 export type Importing = Schemas["Importing"];
 export type LiveCounts = Schemas["LiveCounts"];

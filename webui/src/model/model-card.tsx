@@ -12,6 +12,7 @@ import { Badge, type Tone } from "../ui/badge.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Facts } from "../ui/facts.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
+import { ExamResults } from "./exam-results.tsx";
 import { FileFacts, RemoveModel } from "./model-file.tsx";
 import css from "./models.module.css";
 import { useOperate } from "./queries.ts";
@@ -97,6 +98,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
           [t("model.lock"), <LockText key="l" model={m} />],
         ]}
       />
+      {m.starter && <ExamResults id={m.id} />}
       {m.file && <FileFacts file={m.file} memoryBytes={m.memoryBytes} />}
       {operate.error && <ProblemPanel error={operate.error} />}
       {m.mayOperate && (

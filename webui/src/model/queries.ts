@@ -11,6 +11,16 @@ export function useModels() {
   });
 }
 
+/** The card of a model; it never changes while the appliance runs. */
+export function useModelCard(id: string, wanted: boolean) {
+  return useQuery({
+    queryKey: ["model-card", id],
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/models/{id}/card", { params: { path: { id } }, signal })),
+    enabled: wanted,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
 export function useOperate(id: string) {
   const queries = useQueryClient();
   return useMutation({
