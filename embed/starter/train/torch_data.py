@@ -130,17 +130,51 @@ def mix(state):
     return state, z ^ (z >> 31)
 
 
+LEAST_SHARED = 64
+
+
+class Bundle:
+    """Records that begin with the same tokens: the beginning is fed once."""
+
+    def __init__(self, records, shared):
+        self.records, self.shared = records, shared
+
+    def rows(self):
+        return self.shared + sum(r.rows() - self.shared for r in self.records)
+
+    def answers(self):
+        return sum(len(r.tokens) - r.prompt for r in self.records)
+
+
+def bundle(records):
+    """Joins neighbouring records that begin alike, as trainer/data.cc does."""
+    out = []
+    for r in records:
+        if out:
+            b = out[-1]
+            first = b.records[0]
+            limit = min(b.shared if len(b.records) > 1 else first.prompt - 1, r.prompt - 1)
+            same = next((i for i in range(limit) if r.tokens[i] != first.tokens[i]), limit)
+            more = Bundle(b.records + [r], same)
+            if same >= LEAST_SHARED and more.rows() <= LONGEST and more.rows() < b.rows() + r.rows():
+                out[-1] = more
+                continue
+        out.append(Bundle([r], 0))
+    return out
+
+
 class Source:
     def __init__(self, argument, seed, vocab):
         path, colon, weight = argument.rpartition(":")
         self.records = read_records(path if colon else argument, vocab)
+        self.bundles = bundle(self.records)
         self.weight = float(weight) if colon else 1.0
         self.seed = seed
         self.seek(0, 0, 0)
 
     def seek(self, epoch, cursor, rows):
         self.epoch, self.cursor, self.rows = epoch, cursor, rows
-        self.order = list(range(len(self.records)))
+        self.order = list(range(len(self.bundles)))
         state, _ = mix((self.seed + 0x100000001B3 * epoch) & MASK)
         for i in range(len(self.order), 1, -1):
             state, out = mix(state)
@@ -150,10 +184,10 @@ class Source:
     def next(self):
         if self.cursor >= len(self.order):
             self.seek(self.epoch + 1, 0, self.rows)
-        r = self.records[self.order[self.cursor]]
+        b = self.bundles[self.order[self.cursor]]
         self.cursor += 1
-        self.rows += r.rows()
-        return r
+        self.rows += b.rows()
+        return b
 
 
 class Mixture:
@@ -168,39 +202,45 @@ class Mixture:
         return out
 
     def position(self):
-        return "".join(f"source {len(s.records)} {s.epoch} {s.cursor} {s.rows}\n" for s in self.sources)
+        return "".join(f"source {len(s.bundles)} {s.epoch} {s.cursor} {s.rows}\n" for s in self.sources)
 
     def restore(self, text):
         saved = [list(map(int, l.split()[1:])) for l in text.splitlines() if l.startswith("source ")]
-        if [s[0] for s in saved] != [len(s.records) for s in self.sources]:
+        if [s[0] for s in saved] != [len(s.bundles) for s in self.sources]:
             return False
         for s, (_, epoch, cursor, rows) in zip(self.sources, saved):
             s.seek(epoch, cursor, rows)
         return True
 
 
-def pack(records, device):
-    """Packs records side by side into rows of at most LONGEST tokens, longest
-    first. Returns tokens, targets (-100 where there is no loss), positions and
-    the number of the record, each [rows][tokens]; padding is record -1."""
+def pack(bundles, device):
+    """Packs bundles side by side into rows of at most LONGEST tokens, longest
+    first. Returns, each [rows][tokens]: tokens, targets (-100 where there is no
+    loss), positions, the number of the bundle (-1 for padding), and that of the
+    record in it (0 for the shared beginning)."""
     bins = []
-    for r in sorted(records, key=Record.rows, reverse=True):
-        for b in bins:
-            if b[0] + r.rows() <= LONGEST:
-                b[0] += r.rows()
-                b[1].append(r)
+    for b in sorted(bundles, key=Bundle.rows, reverse=True):
+        for row in bins:
+            if row[0] + b.rows() <= LONGEST:
+                row[0] += b.rows()
+                row[1].append(b)
                 break
         else:
-            bins.append([r.rows(), [r]])
-    wide = max(b[0] for b in bins)
-    fields = [torch.full((len(bins), wide), v, dtype=torch.long) for v in (0, -100, 0, -1)]
+            bins.append([b.rows(), [b]])
+    wide = max(row[0] for row in bins)
+    fields = [torch.full((len(bins), wide), v, dtype=torch.long) for v in (0, -100, 0, -1, 0)]
     for i, (_, group) in enumerate(bins):
         at = 0
-        for k, r in enumerate(group):
-            n, t = r.rows(), torch.tensor(list(r.tokens))
-            fields[0][i, at:at + n] = t[:-1]
-            fields[1][i, at + r.prompt - 1:at + n] = t[r.prompt:]
-            fields[2][i, at:at + n] = torch.arange(n)
-            fields[3][i, at:at + n] = k
-            at += n
+        for k, b in enumerate(group):
+            fields[3][i, at:at + b.rows()] = k
+            fields[0][i, at:at + b.shared] = torch.tensor(list(b.records[0].tokens[:b.shared]), dtype=torch.long)
+            fields[2][i, at:at + b.shared] = torch.arange(b.shared)
+            at += b.shared
+            for j, r in enumerate(b.records):
+                n, t = r.rows() - b.shared, torch.tensor(list(r.tokens))
+                fields[0][i, at:at + n] = t[b.shared:-1]
+                fields[1][i, at + r.prompt - 1 - b.shared:at + n] = t[r.prompt:]
+                fields[2][i, at:at + n] = torch.arange(b.shared, r.rows())
+                fields[4][i, at:at + n] = j + 1
+                at += n
     return [f.to(device) for f in fields]

@@ -25,7 +25,7 @@ try:
 except ImportError:
     sys.exit("torch_train.py needs PyTorch; install python3-torch (Debian) or a wheel for your accelerator")
 
-from torch_data import HEAD, Mixture, pack, read_checkpoint, read_records, refuse, split, write_checkpoint
+from torch_data import HEAD, Bundle, Mixture, bundle, pack, read_checkpoint, read_records, refuse, split, write_checkpoint
 
 EPSILON = 1e-6
 
@@ -50,8 +50,9 @@ def attention(q, k, v, mask):
     return scores.masked_fill(~mask, -1e30).softmax(-1).to(v.dtype) @ v
 
 
-def forward(c, p, tokens, positions, owners):
-    """Logits [rows][tokens][vocab]. A token sees its own record up to itself."""
+def forward(c, p, tokens, positions, bundles, records):
+    """Logits [rows][tokens][vocab]. A token sees its own record up to itself, and
+    what that shares with its bundle."""
     heads, kv = c["heads"], c["kv_heads"]
     rows, n = tokens.shape
     device = tokens.device
@@ -59,7 +60,8 @@ def forward(c, p, tokens, positions, owners):
     angle = positions[..., None].double() * frequency
     cos, sin = angle.cos().float()[:, None], angle.sin().float()[:, None]
     causal = torch.ones(n, n, dtype=torch.bool, device=device).tril()
-    mask = ((owners[:, :, None] == owners[:, None, :]) & causal)[:, None]
+    same = (records[:, None, :] == 0) | (records[:, :, None] == records[:, None, :])
+    mask = ((bundles[:, :, None] == bundles[:, None, :]) & same & causal)[:, None]
     x = p["embedding"][tokens].float()
     for l in range(c["layers"]):
         qkv = F.linear(norm(x), p[f"{l}.qkv"]).view(rows, n, -1, HEAD).transpose(1, 2)
@@ -204,30 +206,30 @@ class Run:
         self.schedule = Schedule(o)
         self.interrupted = False
 
-    def logits(self, records):
-        """Logits and targets of the answer tokens of the records."""
-        tokens, targets, positions, owners = pack(records, self.device)
+    def logits(self, bundles):
+        """Logits and targets of the answer tokens of the bundles."""
+        tokens, targets, *places = pack(bundles, self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            out = forward(self.c, split(self.c, self.weights), tokens, positions, owners)
+            out = forward(self.c, split(self.c, self.weights), tokens, *places)
         wanted = targets >= 0
         return out[wanted].float(), targets[wanted]
 
-    def gradient(self, records):
-        """Gradient of the mean loss, loss, share of right tokens. The records go
+    def gradient(self, bundles):
+        """Gradient of the mean loss, loss, share of right tokens. The bundles go
         through in parts of about 16,384 tokens, which bounds the memory."""
-        answers = sum(len(r.tokens) - r.prompt for r in records)
+        answers = sum(b.answers() for b in bundles)
         self.weights.grad = None
         loss = right = 0.0
         part, n = [], 0
-        for i, r in enumerate(records):
-            part.append(r)
-            n += r.rows()
-            if n < 16384 and i + 1 < len(records):
+        for i, b in enumerate(bundles):
+            part.append(b)
+            n += b.rows()
+            if n < 16384 and i + 1 < len(bundles):
                 continue
             logits, targets = self.logits(part)
-            sum_ = F.cross_entropy(logits, targets, reduction="sum")
-            (sum_ / answers).backward()
-            loss += sum_.item()
+            total = F.cross_entropy(logits, targets, reduction="sum")
+            (total / answers).backward()
+            loss += total.item()
             right += (logits.argmax(-1) == targets).sum().item()
             part, n = [], 0
         return self.weights.grad, loss / answers, right / answers
@@ -241,7 +243,7 @@ class Run:
         fields, groups = {}, {}
         for i in range(n):
             r = self.test[i * len(self.test) // n]
-            logits, targets = self.logits([r])
+            logits, targets = self.logits([Bundle([r], 0)])
             loss += F.cross_entropy(logits, targets, reduction="sum").item()
             correct = (logits.argmax(-1) == targets).tolist()
             tokens, right = tokens + len(correct), right + sum(correct)
@@ -264,9 +266,9 @@ class Run:
         write_checkpoint(path, self.c, self.weights, self.moments, self.schedule.text() + self.mixture.position())
 
     def dump_gradient(self):
-        records = self.mixture.sources[0].records[:self.o.gradient_records]
-        g, loss, _ = self.gradient(records)
-        print(f"loss {loss:.6f} norm {g.norm().item():.6f} answers {sum(len(r.tokens) - r.prompt for r in records)}")
+        bundles = bundle(self.mixture.sources[0].records[:self.o.gradient_records])
+        g, loss, _ = self.gradient(bundles)
+        print(f"loss {loss:.6f} norm {g.norm().item():.6f} answers {sum(b.answers() for b in bundles)}")
         write_checkpoint(self.o.gradient, dict(self.c, steps=0, tokens=0), g)
 
     def train(self):
@@ -289,9 +291,9 @@ class Run:
             if c["tokens"] >= s.start and not constant:
                 self.save(o.out and o.out + ".constant")
                 constant = True
-            records = self.mixture.batch(o.batch_tokens)
-            rows = sum(r.rows() for r in records)
-            g, loss, accuracy = self.gradient(records)
+            bundles = self.mixture.batch(o.batch_tokens)
+            rows = sum(b.rows() for b in bundles)
+            g, loss, accuracy = self.gradient(bundles)
             size = g.norm().item()
             if not math.isfinite(size):
                 print(f"the gradient of step {c['steps'] + 1} is not finite; nothing was updated. Resume from the last checkpoint with a lower "
