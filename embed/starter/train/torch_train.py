@@ -25,6 +25,7 @@ try:
 except ImportError:
     sys.exit("torch_train.py needs PyTorch; install python3-torch (Debian) or a wheel for your accelerator")
 
+sys.dont_write_bytecode = True  # the source tree stays as it is
 from torch_data import HEAD, Bundle, Mixture, bundle, pack, read_checkpoint, read_records, refuse, split, write_checkpoint
 
 EPSILON = 1e-6
