@@ -93,7 +93,7 @@ func (k *kitchen) prepare(ctx context.Context) error {
 		}{k.recipe.Seed, r}
 		err := k.step(name+".rec", inputs, func() error {
 			return k.command(ctx, k.path("records"), "-seed", strconv.FormatUint(k.recipe.Seed, 10), "-split", r.Split,
-				"-from", strconv.Itoa(r.From), "-n", strconv.Itoa(r.Examples), "-short", number(r.Short),
+				"-from", strconv.Itoa(r.From), "-n", strconv.Itoa(r.Examples), "-short", number(r.Short), "-asks", strconv.Itoa(max(1, r.Asks)),
 				"-jobs", strconv.Itoa(k.threads), "-fields", k.path("fields.txt"), "-out", k.path(name+".rec"))
 		})
 		if err != nil {

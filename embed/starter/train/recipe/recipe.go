@@ -23,6 +23,7 @@ type records struct {
 	Examples int     `json:"examples"`
 	From     int     `json:"from"`  // index of the first example
 	Short    float64 `json:"short"` // share of short examples, 0 to 1
+	Asks     int     `json:"asks"`  // examples about each document, which share its computation; 0 for one
 }
 
 // held names the records that are never trained on.
