@@ -111,21 +111,32 @@ type patterns struct {
 
 // build makes m explicit and drops the states that lead nowhere. It returns
 // nil if nothing is accepted, and false if that takes too much.
-func (p *patterns) build(m machine, bounds []rune) (*dfa, bool) {
+//
+// alike numbers the classes: those with one number lead to the same states. It
+// may be nil.
+func (p *patterns) build(m machine, bounds []rune, alike []int) (*dfa, bool) {
 	ids := map[string]int32{m.start(): 0}
 	list := []string{m.start()}
 	var table [][]int32
 	for at := 0; at < len(list); at++ {
-		p.work += len(bounds)
 		if p.states++; p.states > MaxPatternStates || p.work > maxPatternWork {
 			return nil, false
 		}
 		row := make([]int32, len(bounds))
+		leads := map[int]int32{} // by number of the class
 		for c, lo := range bounds {
 			row[c] = -1
 			if lo >= 0xD800 && lo < 0xE000 {
 				continue // surrogates are no characters
 			}
+			if alike != nil {
+				if to, known := leads[alike[c]]; known {
+					row[c] = to
+					continue
+				}
+				leads[alike[c]] = -1
+			}
+			p.work++
 			to := m.step(list[at], c)
 			if to == "" {
 				continue
@@ -137,7 +148,11 @@ func (p *patterns) build(m machine, bounds []rune) (*dfa, bool) {
 				list = append(list, to)
 			}
 			row[c] = id
+			if alike != nil {
+				leads[alike[c]] = id
+			}
 		}
+		p.work += len(bounds) / 8
 		table = append(table, row)
 	}
 	accept := make([]bool, len(list))
@@ -268,7 +283,7 @@ func (p *patterns) intersect(a, b *dfa) (*dfa, bool) {
 		return nil, true
 	}
 	bounds := classes(append(a.bounds(), b.bounds()...))
-	return p.build(product{a, b, bounds}, bounds)
+	return p.build(product{a, b, bounds}, bounds, nil)
 }
 
 // lengths accepts the texts of low to high characters; high -1 = no bound.

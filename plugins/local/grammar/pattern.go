@@ -79,7 +79,7 @@ func (p *patterns) compile(expr string, whole bool) (*dfa, error) {
 		}
 	}
 	n.bounds = classes(bounds)
-	d, ok := p.build(n, n.bounds)
+	d, ok := p.build(n, n.bounds, n.alike())
 	if !ok {
 		return nil, errors.New("the regular expression is too large: alone or with the others of the schema it has too many different states; write it with fewer alternatives and smaller repetitions")
 	}
@@ -243,6 +243,9 @@ type nfa struct {
 	full   bool // it became larger than it may
 	bounds []rune
 	work   *int
+
+	seen  []int32 // by place: the last round that met it
+	round int32
 }
 
 type kind uint8
@@ -344,18 +347,55 @@ func (n *nfa) compile(re *syntax.Regexp, next int32) int32 {
 	return n.add(place{kind: isNothing}) // OpNoMatch; translate lets nothing else through
 }
 
+// alike numbers the classes of characters: those that lie in the same ranges of
+// all places have one number.
+func (n *nfa) alike() []int {
+	var sets [][]rune
+	met := map[*rune]bool{}
+	for i := range n.places {
+		if r := n.places[i].ranges; len(r) > 0 && !met[&r[0]] {
+			met[&r[0]] = true
+			sets = append(sets, r)
+		}
+	}
+	if *n.work += len(sets) * len(n.bounds) / 8; *n.work > maxPatternWork {
+		return nil
+	}
+	numbers := map[string]int{}
+	out := make([]int, len(n.bounds))
+	sign := make([]byte, (len(sets)+7)/8)
+	for c, r := range n.bounds {
+		clear(sign)
+		for i, s := range sets {
+			if within(s, r) {
+				sign[i/8] |= 1 << (i % 8)
+			}
+		}
+		number, ok := numbers[string(sign)]
+		if !ok {
+			number = len(numbers)
+			numbers[string(sign)] = number
+		}
+		out[c] = number
+	}
+	return out
+}
+
 // closure returns the places that are reached from some without a character.
 func (n *nfa) closure(from []int32, atBegin, atEnd bool) []int32 {
-	seen := map[int32]bool{}
+	if n.seen == nil {
+		n.seen = make([]int32, len(n.places))
+	}
+	n.round++
 	var out []int32
 	todo := slices.Clone(from)
 	for len(todo) > 0 {
 		i := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[i] {
+		if n.seen[i] == n.round {
 			continue
 		}
-		seen[i] = true
+		n.seen[i] = n.round
 		*n.work++
 		switch p := &n.places[i]; {
 		case p.kind == isSplit:
