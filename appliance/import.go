@@ -76,6 +76,9 @@ const (
 // loadImported puts the imported models into the catalogue. A model that
 // cannot be served any more stays listed and says why.
 func (m *models) loadImported(ctx context.Context) error {
+	if err := m.loadExams(ctx); err != nil {
+		return err
+	}
 	list, err := m.importedModels(ctx)
 	if err != nil {
 		return err
@@ -474,7 +477,7 @@ func (m *models) RemoveModel(ctx context.Context, id llm.ModelID, force bool, by
 	if err := m.settings.PutSetting(ctx, settingImported, list); err != nil {
 		return err
 	}
-	if err := m.stayStopped(ctx, id, false); err != nil {
+	if err := errors.Join(m.stayStopped(ctx, id, false), m.putExam(ctx, id, nil)); err != nil {
 		return err
 	}
 	m.log.Info("model removed", "model", id, "sha256", e.imported.SHA256, "by", by.ID)

@@ -19,6 +19,7 @@ import (
 
 	"skerry/appliance/api"
 	"skerry/appliance/catalogue"
+	"skerry/appliance/exam"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -39,13 +40,15 @@ type models struct {
 	kept     *catalogue.Files          // weights that were imported
 	latency  func(llm.ModelID) int64   // recent median in microseconds; set when the gateway exists
 
-	importing chan struct{} // holds one token per import under way
+	importing chan struct{} // holds a token while an import is under way
+	examining chan struct{} // the same for exams
 
 	stop    context.CancelFunc // ends the watchers
 	watches sync.WaitGroup
 
 	mu      sync.Mutex // guards the fields below
 	order   []llm.ModelID
+	exams   map[llm.ModelID]exam.Scorecard
 	entries map[llm.ModelID]*modelEntry
 	life    context.Context // of the watchers; nil before Start
 	closed  bool
@@ -93,7 +96,7 @@ const settingStopped = "models.stopped"
 func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) {
 	m := &models{
 		log: log, config: c, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
-		images: map[string]*plugins.Image{}, importing: make(chan struct{}, 1),
+		images: map[string]*plugins.Image{}, importing: make(chan struct{}, 1), examining: make(chan struct{}, 1),
 		latency: func(llm.ModelID) int64 { return 0 },
 	}
 	var err error
@@ -473,7 +476,7 @@ func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
 		state, model := e.child.State(), e.current()
 		s := api.ModelStatus{
 			Model: model, State: "running", Why: state.Reason, Calls: e.calls.Load(), LatencyMicros: m.latency(model.ID),
-			SizeBytes: e.size, MemoryBytes: state.MemoryBytes, File: m.file(e),
+			SizeBytes: e.size, MemoryBytes: state.MemoryBytes, File: m.file(e), Exam: m.scorecard(model.ID),
 		}
 		refused := e.refusal()
 		switch {

@@ -123,7 +123,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 // right role the same requests arrive, and change something.
 func TestGuardsLetThrough(t *testing.T) {
 	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
-		"import-model": true, "remove-model": true, "put-policy": true}
+		"import-model": true, "examine-model": true, "remove-model": true, "put-policy": true}
 	for id := range mutates {
 		s := newSite(t)
 		run := built(1)

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
+	"time"
 
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
@@ -22,6 +24,8 @@ func (a *API) bindModels() {
 		access: asked, action: policy.OperateModels}, a.stopModel)
 	bind(a, route[modelIn]{Operation: post("start-model", "/models/{id}/start", "models", "Start a model; runs that wait for it go on"),
 		access: asked, action: policy.OperateModels}, a.startModel)
+	bind(a, route[modelIn]{Operation: post("examine-model", "/models/{id}/exam", "models", "Examine a running model; takes minutes"),
+		access: asked, action: policy.OperateModels}, a.examineModel)
 	a.bindImport()
 }
 
@@ -77,6 +81,21 @@ func (a *API) startModel(ctx context.Context, in *modelIn) (*body[ModelEntry], e
 	return a.model(ctx, in.ID)
 }
 
+func (a *API) examineModel(ctx context.Context, in *modelIn) (*body[ModelEntry], error) {
+	if _, err := a.model(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	c := callerOf(ctx)
+	rc := http.NewResponseController(c.writer)
+	rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // recorders in tests have none
+	err := a.Models.ExamineModel(ctx, in.ID, c.who)
+	rc.SetWriteDeadline(time.Now().Add(answerTime)) //nolint:errcheck // as above
+	if err != nil {
+		return nil, err
+	}
+	return a.model(ctx, in.ID)
+}
+
 func (a *API) model(ctx context.Context, id llm.ModelID) (*body[ModelEntry], error) {
 	all, err := a.Models.Models(ctx)
 	if err != nil {
@@ -99,6 +118,9 @@ func (a *API) describeModel(ctx context.Context, m *ModelStatus) ModelEntry {
 		Source: "starter", SizeBytes: m.SizeBytes, MemoryBytes: m.MemoryBytes, File: m.File}
 	if m.File != nil {
 		e.Source = "imported"
+	}
+	if m.Exam != nil {
+		e.Exam = &ModelExam{Scorecard: *m.Exam, Outdated: m.State == "running" && m.Exam.Lock != e.LockDigest}
 	}
 	e.Price = p.Price(m.Model)    // what a call costs here, whatever the catalogue says
 	for _, c := range p.Classes { // lowest first, so the last that is cleared is the highest

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"skerry/appliance/exam"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -190,6 +191,10 @@ type Models interface {
 	StopModel(ctx context.Context, id llm.ModelID, by policy.Principal) error
 	StartModel(ctx context.Context, id llm.ModelID, by policy.Principal) error
 
+	// ExamineModel asks a running model the questions of the exam and keeps
+	// the scorecard. It takes minutes.
+	ExamineModel(ctx context.Context, id llm.ModelID, by policy.Principal) error
+
 	// Importing says what can be imported.
 	Importing() Importing
 
@@ -219,13 +224,14 @@ type ModelImport struct {
 // ModelStatus is a model and how it does.
 type ModelStatus struct {
 	llm.Model
-	State         string // "running", "stopped", "failed", "starting"
-	Why           string // why it is not running
-	LatencyMicros int64  // recent median of a call; 0 = not measured
-	Calls         int64  // since the appliance started
-	SizeBytes     int64  // of its file
-	MemoryBytes   int64  // resident, of its process; 0 = it does not run
-	File          *ModelFile
+	State         string          // "running", "stopped", "failed", "starting"
+	Why           string          // why it is not running
+	LatencyMicros int64           // recent median of a call; 0 = not measured
+	Calls         int64           // since the appliance started
+	SizeBytes     int64           // of its file
+	MemoryBytes   int64           // resident, of its process; 0 = it does not run
+	File          *ModelFile      // nil = it was not imported
+	Exam          *exam.Scorecard // nil = it was not examined
 }
 
 // Policies reads the active policy.

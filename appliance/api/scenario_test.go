@@ -76,6 +76,7 @@ func TestScenarios(t *testing.T) {
 		{"models", ask{as: viewer, path: "/api/v1/models"}, 200, []string{`"clearance":"internal"`, `"enabled":true`, `"pools":[{"name":"routine"`, `"mayOperate":false`, `"starter":true`}, nil},
 		{"the card of a model", ask{as: viewer, path: "/api/v1/models/starter/card"}, 200, []string{`"limits":["it cannot chat"]`, `"measure":"field-exact"`, `"n":900`}, []string{"null"}},
 		{"the card of a model that is not there", ask{as: viewer, path: "/api/v1/models/other/card"}, 404, []string{"There is no model"}, nil},
+		{"the exam of a model", ask{as: viewer, path: "/api/v1/models"}, 200, []string{`"exam":{"lock":"another"`, `"name":"fields","passed":3,"total":4`, `"outdated":true`}, nil},
 		{"stopping a model that is not there", ask{as: ada, method: "POST", path: "/api/v1/models/other/stop"}, 404, []string{"There is no model"}, nil},
 		{"stopping a model", ask{as: ada, method: "POST", path: "/api/v1/models/starter/stop"}, 200, []string{`"state":"stopped"`, "stopped by Ada"}, nil},
 		{"what can be imported", ask{as: ada, path: "/api/v1/models"}, 200, []string{`"importing":{"maxBytes":1048576,"freeBytes":1073741824,"profile":"generic-json","profiles":["generic-json"],"allowed":true}`, `"source":"starter"`}, nil},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/exam"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -402,7 +403,8 @@ type models struct {
 func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := api.ModelStatus{Model: llm.Model{ID: "starter", Title: "Starter", Boundary: llm.Embedded, Starter: true, Note: "small"}, State: "running", Calls: 3}
+	s := api.ModelStatus{Model: llm.Model{ID: "starter", Title: "Starter", Boundary: llm.Embedded, Starter: true, Note: "small"}, State: "running", Calls: 3,
+		Exam: &exam.Scorecard{Lock: "another", Parts: []exam.Part{{Name: exam.Fields, Passed: 3, Total: 4}}}}
 	if m.stopped {
 		s.State, s.Why = "stopped", "stopped by Ada Winter"
 	}
@@ -424,6 +426,13 @@ func (m *models) set(stopped bool) error {
 func (m *models) StopModel(context.Context, llm.ModelID, policy.Principal) error { return m.set(true) }
 func (m *models) StartModel(context.Context, llm.ModelID, policy.Principal) error {
 	return m.set(false)
+}
+
+func (m *models) ExamineModel(context.Context, llm.ModelID, policy.Principal) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	return nil
 }
 
 func (m *models) Importing() api.Importing {

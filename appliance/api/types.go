@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"skerry/appliance/exam"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -301,6 +302,13 @@ type ModelEntry struct {
 	SizeBytes     int64         `json:"sizeBytes,omitempty" doc:"Of its file."`
 	MemoryBytes   int64         `json:"memoryBytes,omitempty" doc:"Memory that its process holds now; absent = it does not run."`
 	File          *ModelFile    `json:"file,omitempty" doc:"What is known about the file of an imported model."`
+	Exam          *ModelExam    `json:"exam,omitempty" doc:"How it did when it was examined on this host; absent = it was not."`
+}
+
+// ModelExam is the last scorecard of a model.
+type ModelExam struct {
+	exam.Scorecard
+	Outdated bool `json:"outdated" doc:"The model that runs is locked to something else than what was examined."`
 }
 
 // ModelFile is the file of an imported model: what it says about itself, as far

@@ -141,6 +141,58 @@ func count(n int64) string {
 	return fmt.Sprintf("%d k", n/1e3)
 }
 
+func modelExamCommand(g *globals) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "exam MODEL",
+		Short: "Examine a running model on this host and keep the scorecard",
+		Long: "Asks built-in questions the way that missions ask: whether it ends its turn and writes JSON, reads\n" +
+			"fields, says what is absent, sorts texts, finds one line in long ones; how fast it is and what memory it\n" +
+			"takes. The score says what it can do at the least. It takes minutes with a large model.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
+				m, err := a.ExamineModel(ctx, llm.ModelID(args[0]))
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return g.printJSON(m.Exam)
+				}
+				g.scorecard(&m)
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// scorecard prints what an exam found.
+func (g *globals) scorecard(m *api.ModelEntry) {
+	x := m.Exam
+	if x == nil {
+		return
+	}
+	fmt.Fprintf(g.Out, "exam of %s, lock %s, %s\n", m.ID, x.Lock, when(x.At))
+	for _, p := range x.Parts {
+		fmt.Fprintf(g.Out, "  %-8s %3d of %d\n", p.Name, p.Passed, p.Total)
+		for _, f := range p.Faults {
+			fmt.Fprintf(g.Out, "           %s\n", oneLine(f))
+		}
+	}
+	fmt.Fprintf(g.Out, "  reads every part of a text up to %d tokens, of %d\n", x.NeedleTokens, m.ContextTokens)
+	fmt.Fprintf(g.Out, "  %s tokens a second read, %s written; its process holds %s; the exam took %.0f s\n",
+		perSecond(x.PrefillPerSecond), perSecond(x.DecodePerSecond), catalogue.Bytes(x.MemoryBytes), x.Seconds)
+}
+
+func perSecond(n float64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f", n)
+}
+
 func modelRemoveCommand(g *globals) *cobra.Command {
 	var force bool
 	c := &cobra.Command{

@@ -52,6 +52,12 @@ func (c *Client) ImportModel(ctx context.Context, u ModelUpload) (entry api.Mode
 	return entry, isNew, err
 }
 
+// ExamineModel examines a running model, which takes minutes, and returns it
+// with its scorecard.
+func (c *Client) ExamineModel(ctx context.Context, id llm.ModelID) (api.ModelEntry, error) {
+	return send[api.ModelEntry](ctx, c, http.MethodPost, path("models", string(id), "exam"), nil)
+}
+
 // RemoveModel removes an imported model; force also one that is in use.
 func (c *Client) RemoveModel(ctx context.Context, id llm.ModelID, force bool) error {
 	resp, err := c.call(ctx, http.MethodDelete, query(path("models", string(id)), "force", strconv.FormatBool(force)), nil, nil)

@@ -372,6 +372,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{id}/exam": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Examine a running model; takes minutes */
+        post: operations["examine-model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{id}/start": {
         parameters: {
             query?: never;
@@ -1345,6 +1362,8 @@ export interface components {
             contextTokens: number;
             /** @description The active policy lets runs use it. */
             enabled: boolean;
+            /** @description How it did when it was examined on this host; absent = it was not. */
+            exam?: components["schemas"]["ModelExam"];
             /** @description What is known about the file of an imported model. */
             file?: components["schemas"]["ModelFile"];
             id: string;
@@ -1384,6 +1403,24 @@ export interface components {
             title: string;
             /** @description Why it is not running. */
             why?: string;
+        };
+        ModelExam: {
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            decodePerSecond?: number;
+            lock: string;
+            /** Format: int64 */
+            memoryBytes?: number;
+            /** Format: int64 */
+            needleTokens: number;
+            /** @description The model that runs is locked to something else than what was examined. */
+            outdated: boolean;
+            parts: components["schemas"]["Part"][];
+            /** Format: double */
+            prefillPerSecond?: number;
+            /** Format: double */
+            seconds: number;
         };
         ModelFile: {
             architecture: string;
@@ -1478,6 +1515,14 @@ export interface components {
         ParkedData: {
             rejected: components["schemas"]["Rejection"][];
             why: string;
+        };
+        Part: {
+            faults?: string[];
+            name: string;
+            /** Format: int64 */
+            passed: number;
+            /** Format: int64 */
+            total: number;
         };
         Policy: {
             budget: components["schemas"]["Budget"];
@@ -2955,6 +3000,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Card"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "examine-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelEntry"];
                 };
             };
             /** @description Error */
