@@ -1,9 +1,15 @@
 package grammar
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"unicode/utf8"
+)
 
-// context is the number of tokens before a forced text that decide with it how
-// it is cut: what a tokenizer does at a place depends on little before it.
+// context is the most tokens before a forced text that decide with it how it is
+// cut: what a tokenizer does at a place depends on little before it. One token
+// is enough, except one of a single byte: a quotation mark before a letter, for
+// one, is cut otherwise where another mark stands before it.
 const context = 2
 
 // maxRun bounds the bytes that are forced at once.
@@ -16,6 +22,10 @@ const maxKnown = 10_000
 type run struct {
 	text []byte
 	cuts []int // where in text a token may begin that goes beyond it
+
+	// probes are characters of several kinds that may follow: tokenizers cut a
+	// text into words by what comes after, spaces above all.
+	probes []string
 }
 
 // runKey is the place of a forced run: its state and the tokens before.
@@ -48,7 +58,11 @@ func (m *Matcher) Forced() ([]int32, error) {
 		return nil, nil
 	}
 	key := runKey{at: m.at, before: [context]int32{-2, -2}}
-	for i, p := range m.recent {
+	before := m.recent
+	if n := len(before); n > 1 && len(before[n-1].text) > 1 {
+		before = before[n-1:]
+	}
+	for i, p := range before {
 		if key.before[i] = p.id; p.id < 0 {
 			key.at = nil // a text of its own: not to be remembered
 		}
@@ -58,7 +72,7 @@ func (m *Matcher) Forced() ([]int32, error) {
 	m.g.mu.Unlock()
 	if !ok {
 		var err error
-		if ids, err = m.cut(r); err != nil {
+		if ids, err = m.cut(before, r); err != nil {
 			return nil, err
 		}
 		if key.at != nil {
@@ -79,10 +93,11 @@ func (m *Matcher) Forced() ([]int32, error) {
 }
 
 // cut returns the tokens of r that do not depend on what follows it: those
-// that are the same for every place where a token may begin that goes beyond.
-func (m *Matcher) cut(r *run) ([]int32, error) {
+// that are the same for every place where a token may begin that goes beyond,
+// and before every kind of character.
+func (m *Matcher) cut(recent []piece, r *run) ([]int32, error) {
 	var before []byte
-	for _, p := range m.recent {
+	for _, p := range recent {
 		before = append(before, p.text...)
 	}
 	var common []int32
@@ -93,15 +108,29 @@ func (m *Matcher) cut(r *run) ([]int32, error) {
 		}
 		if i == 0 {
 			common = ids
-			continue
 		}
-		n := 0
-		for n < len(ids) && n < len(common) && ids[n] == common[n] {
-			n++
+		common = beginning(common, ids)
+	}
+	for _, p := range r.probes {
+		if len(common) == 0 {
+			break
 		}
-		common = common[:n]
+		ids, err := m.split(before, slices.Concat(r.text, []byte(p)))
+		if err != nil {
+			return nil, err
+		}
+		common = beginning(common, ids)
 	}
 	return common, nil
+}
+
+// beginning returns what a and b have in common at the beginning.
+func beginning(a, b []int32) []int32 {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return a[:n]
 }
 
 // split returns the tokens of text after before; none if no token begins
@@ -162,8 +191,37 @@ func (v *Vocabulary) forced(g *Grammar, s *state) *run {
 			r.cuts = append(r.cuts, from)
 		}
 	}
+	if len(r.text) > 0 {
+		for _, kind := range kinds {
+			if p := g.sample(at, kind[0], kind[1]); p != "" {
+				r.probes = append(r.probes, p)
+			}
+		}
+	}
 	s.run = r
 	return r
+}
+
+// kinds are the bytes with which characters of the kinds begin that tokenizers
+// tell apart: space, punctuation, digits, letters, and what is not ASCII.
+var kinds = [][2]byte{{' ', ' '}, {'!', '!'}, {'"', '"'}, {'#', '&'}, {'\'', '\''}, {'(', '+'}, {',', ','}, {'-', '/'}, {'0', '9'}, {':', '@'}, {'A', 'Z'}, {'[', '`'}, {'a', 'z'}, {'{', '~'}, {0xC2, 0xF4}}
+
+// sample returns a character that may come at s and begins with a byte from lo
+// to hi, or nothing. The caller holds g.mu.
+func (g *Grammar) sample(s *state, lo, hi byte) string {
+	var out []byte
+	for b := int(lo); b <= int(hi) && len(out) < utf8.UTFMax; b++ {
+		if !s.can(byte(b)) {
+			continue
+		}
+		out = append(out, byte(b))
+		if utf8.FullRune(out) {
+			return string(out)
+		}
+		s = g.step(s, byte(b))
+		b, hi = 0x80-1, 0xBF
+	}
+	return ""
 }
 
 // beyond reports whether a token begins with text and goes on as the grammar

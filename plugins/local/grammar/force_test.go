@@ -127,6 +127,56 @@ func TestForcingKeepsTheTokensOfTraining(t *testing.T) {
 	t.Logf("%d of %d tokens were forced", forcedTotal, total)
 }
 
+// TestForcingOfValues: the same where much of the value is forced too: names
+// and enumerated values that share beginnings, with spaces, digits, and
+// characters of several bytes.
+func TestForcingOfValues(t *testing.T) {
+	v, encode := starterWords(t)
+	word := rapid.SampledFrom([]string{"invoice", "in", "_number", " ", "  ", "Rechnung", "s", "12", "3", "-", ",", ":", "\"", "\\", "\n", "é", "ß", "😀", "EUR", "amount", ".", "'s", "/", "null", "{", "x"})
+	forcedTotal := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(what string) string {
+			return strings.Join(rapid.SliceOfN(word, 1, 5).Draw(t, what), "")
+		}
+		var props, required []string
+		answer := "{"
+		seen := map[string]bool{}
+		for range rapid.IntRange(1, 4).Draw(t, "members") {
+			name := text("name")
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			values := []string{"null"}
+			start := text("beginning")
+			for range rapid.IntRange(1, 4).Draw(t, "values") {
+				values = append(values, quote(start+text("value")))
+			}
+			props = append(props, quote(name)+`:{"enum":[`+strings.Join(values, ",")+`]}`)
+			required = append(required, quote(name))
+			if answer != "{" {
+				answer += ","
+			}
+			answer += quote(name) + ":" + rapid.SampledFrom(values).Draw(t, "which")
+		}
+		answer += "}"
+		schema := `{"type":"object","properties":{` + strings.Join(props, ",") + `},"required":[` + strings.Join(required, ",") + `]}`
+		g, err := v.Schema([]byte(schema))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := encode(answer)
+		got, forced, err := follow(g, want, true)
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("%s:\n got %q\nwant %q, %v", answer, v.spell(got), v.spell(want), err)
+		}
+		forcedTotal += forced
+	})
+	if forcedTotal == 0 {
+		t.Error("nothing was forced: the test shows nothing")
+	}
+}
+
 // TestForcingAtSomeKnownPlaces: rows that went wrong once, or might.
 func TestForcingAtSomeKnownPlaces(t *testing.T) {
 	v, encode := starterWords(t)
@@ -163,7 +213,7 @@ func TestForcingNegativeControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := v.forced(g, g.start)
-	r.cuts = []int{len(r.text)}
+	r.cuts, r.probes = []int{len(r.text)}, nil
 	want := encode(`{"a":"x"}`)
 	if got, _, _ := follow(g, want, true); slices.Equal(got, want) {
 		t.Errorf("forcing %q as a whole gave the tokens of training", r.text)
