@@ -2,6 +2,7 @@
 // block of queries at a time, with the scores of all keys up to the last query;
 // the backward pass computes the weights again from the kept log-sum.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "worker.h"
@@ -71,21 +72,31 @@ void Worker::normaliseHeads(int l) {
     }
 }
 
-// hideOthers puts out of reach what lies between the shared beginning of a
+// reach returns the keys that the queries from `first` to `end` of a bundle may
+// attend to, in whole panels: the shared beginning, and the rows from the own
+// part of the first query's record on.
+Reach Worker::reach(const Placed& p, int first, int end) const {
+  int shared = (p.bundle->shared + 63) / 64 * 64, own = own_[p.row + first] / 64 * 64, to = (end + 63) / 64 * 64;
+  if (own <= shared) return {to, to, 0};
+  return {shared, own, to - own};
+}
+
+// hideOthers puts out of reach what still lies between the shared beginning of a
 // bundle and the own part of the query's record: the parts of other records.
-void Worker::hideOthers(const Placed& p, int query, float* score) const {
-  std::fill(score + p.bundle->shared, score + std::max(p.bundle->shared, own_[p.row + query]), lowest);
+void Worker::hideOthers(const Placed& p, const Reach& reach, int query, float* score) const {
+  std::fill(score + p.bundle->shared, score + std::max(p.bundle->shared, own_[p.row + query] - reach.gap()), lowest);
 }
 
 // softmaxBlock turns scores_ into weights_ for `count` queries of the bundle
 // from row `first` on, and keeps their log-sums.
-void Worker::softmaxBlock(int l, int head, const Placed& p, int first, int count, int stride) {
+void Worker::softmaxBlock(int l, int head, const Placed& p, const Reach& reach, int first, int count) {
+  int stride = reach.columns();
   __m512 scale = _mm512_set1_ps(scoreScale);
   for (int i = 0; i < count; i++) {
     float* score = scores_ + (long)i * stride;
-    hideOthers(p, first + i, score);
+    hideOthers(p, reach, first + i, score);
     bf16* weight = weights_ + (long)i * stride;
-    int keys = first + i + 1, full = keys & ~15, j;
+    int keys = first + i + 1 - reach.gap(), full = keys & ~15, j;
     __mmask16 rest = firstLanes(keys - full);
     __m512 most = _mm512_set1_ps(lowest);
     for (j = 0; j < full; j += 16) most = _mm512_max_ps(most, _mm512_loadu_ps(score + j));
@@ -110,6 +121,20 @@ void Worker::softmaxBlock(int l, int head, const Placed& p, int first, int count
   }
 }
 
+// multiplyKeys writes the products of `count` rows with the keys in reach, or
+// with their values; panels are those of all rows, summed along the head.
+static void multiplyKeys(const Reach& keys, int count, const bf16* rows, long stride, const uint32_t* panels, float* out) {
+  multiply<storeAsFloat>(count, keys.shared, headWidth, rows, stride, panels, out, keys.columns());
+  if (keys.count) multiply<storeAsFloat>(count, keys.count, headWidth, rows, stride, panels + (long)keys.from * headWidth / 2, out + keys.shared, keys.columns());
+}
+
+// sumValues writes the sums of the values, or keys, in reach with the weights.
+static void sumValues(const Reach& keys, int count, const bf16* weights, const uint32_t* panels, float* out) {
+  multiply<storeAsFloat>(count, headWidth, keys.shared, weights, keys.columns(), panels, out, headWidth);
+  if (keys.count)
+    multiply<addToFloat>(count, headWidth, keys.count, weights + keys.shared, keys.columns(), panels + (long)keys.from / 2 * headWidth, out, headWidth);
+}
+
 // attend computes one bundle's attention for the given queries.
 void Worker::attend(int l, const Placed& p, const std::vector<Range>& queries) {
   Activations& a = act_[l];
@@ -121,11 +146,13 @@ void Worker::attend(int l, const Placed& p, const std::vector<Range>& queries) {
     for (int head = kv * group; head < (kv + 1) * group; head++)
       for (const Range& r : queries)
         for (int q = r.from; q < r.to; q += queryBlock) {
-          int count = std::min(queryBlock, r.to - q), keys = (q + count + 63) / 64 * 64;
-          multiply<storeAsFloat>(count, keys, headWidth, a.rotated + (p.row + q) * strideR + head * headWidth, strideR, keysT_, scores_, keys);
-          softmaxBlock(l, head, p, q, count, keys);
-          multiply<storeAsHalf>(count, headWidth, keys, weights_, keys, values_,
-                                a.attended + (long)(r.lateRow + q - r.from) * s_.queryWidth() + head * headWidth, s_.queryWidth());
+          int count = std::min(queryBlock, r.to - q);
+          Reach keys = reach(p, q, q + count);
+          multiplyKeys(keys, count, a.rotated + (p.row + q) * strideR + head * headWidth, strideR, keysT_, scores_);
+          softmaxBlock(l, head, p, keys, q, count);
+          sumValues(keys, count, weights_, values_, dQueries_);
+          for (int i = 0; i < count; i++)
+            toHalf(dQueries_ + i * headWidth, a.attended + (long)(r.lateRow + q - r.from + i) * s_.queryWidth() + head * headWidth, headWidth);
         }
   }
 }
@@ -133,19 +160,20 @@ void Worker::attend(int l, const Placed& p, const std::vector<Range>& queries) {
 // softmaxBlockBackward computes weights_ again and dWeights_, the gradient of
 // the unscaled scores: w (dw - Σ w dw), where the sum is the product of the
 // attention's output and its gradient (Dao et al. 2022, FlashAttention, B.2).
-void Worker::softmaxBlockBackward(int l, int head, const Placed& p, int first, int count, int stride, const bf16* dOut, const bf16* out) {
+void Worker::softmaxBlockBackward(int l, int head, const Placed& p, const Reach& reach, int first, int count, const bf16* dOut, const bf16* out) {
+  int stride = reach.columns();
   __m512 scale = _mm512_set1_ps(scoreScale);
   for (int i = 0; i < count; i++) {
     float* score = scores_ + (long)i * stride;
     const float* dWeight = dScores_ + (long)i * stride;
-    hideOthers(p, first + i, score);
+    hideOthers(p, reach, first + i, score);
     bf16 *weight = weights_ + (long)i * stride, *dScore = dWeights_ + (long)i * stride;
     __m512 product = _mm512_setzero_ps();
     for (int j = 0; j < headWidth; j += 16)
       product = _mm512_fmadd_ps(loadHalf(dOut + (long)i * s_.queryWidth() + j), loadHalf(out + (long)i * s_.queryWidth() + j), product);
     __m512 delta = _mm512_set1_ps(_mm512_reduce_add_ps(product));
     __m512 shift = _mm512_set1_ps(-act_[l].logSum[(long)(p.row + first + i) * s_.heads + head]);
-    int keys = first + i + 1, j = 0;
+    int keys = first + i + 1 - reach.gap(), j = 0;
     for (; j < keys; j += 16) {
       __m512 e = exponential(_mm512_fmadd_ps(_mm512_loadu_ps(score + j), scale, shift));
       e = _mm512_maskz_mov_ps(firstLanes(keys - j), e);
@@ -179,13 +207,14 @@ void Worker::attendBackward(int l, const Placed& p, const std::vector<Range>& qu
     for (int head = kv * group; head < (kv + 1) * group; head++)
       for (const Range& r : queries)
         for (int q = r.from; q < r.to; q += queryBlock) {
-          int count = std::min(queryBlock, r.to - q), keys = (q + count + 63) / 64 * 64;
+          int count = std::min(queryBlock, r.to - q);
+          Reach keys = reach(p, q, q + count);
           long row = p.row + q, out = (long)(r.lateRow + q - r.from) * strideO + head * headWidth;
           const bf16* query = a.rotated + row * strideR + head * headWidth;
-          multiply<storeAsFloat>(count, keys, headWidth, query, strideR, keysT_, scores_, keys);
-          multiply<storeAsFloat>(count, keys, headWidth, dAttended_ + out, strideO, valuesT_, dScores_, keys);
-          softmaxBlockBackward(l, head, p, q, count, keys, dAttended_ + out, a.attended + out);
-          multiply<storeAsFloat>(count, headWidth, keys, dWeights_, keys, keys_, dQueries_, headWidth);
+          multiplyKeys(keys, count, query, strideR, keysT_, scores_);
+          multiplyKeys(keys, count, dAttended_ + out, strideO, valuesT_, dScores_);
+          softmaxBlockBackward(l, head, p, keys, q, count, dAttended_ + out, a.attended + out);
+          sumValues(keys, count, dWeights_, keys_, dQueries_);
           for (int i = 0; i < count; i++) {
             long at = (row + i) * strideQ + head * headWidth;
             normaliseHeadBackward(dQueries_ + i * headWidth, a.qkv + at, a.queryScale[(row + i) * s_.heads + head], m_.weights + w.queryGain,
@@ -194,10 +223,13 @@ void Worker::attendBackward(int l, const Placed& p, const std::vector<Range>& qu
           int even = (count + 1) & ~1;
           packPanels(count, even, headWidth, dAttended_ + out, strideO, dOutPanels_);
           packPanels(count, even, headWidth, query, strideR, queryPanels_);
-          packStrips(count, even, keys, weights_, keys, weightStrips_);
-          packStrips(count, even, keys, dWeights_, keys, dWeightStrips_);
-          multiplyTransposed(keys, headWidth, even / 2, weightStrips_, dOutPanels_, dValues_, headWidth);
-          multiplyTransposed(keys, headWidth, even / 2, dWeightStrips_, queryPanels_, dKeys_, headWidth);
+          for (auto [column, key, n] : {std::array{0, 0, keys.shared}, std::array{keys.shared, keys.from, keys.count}}) {
+            if (n == 0) continue;
+            packStrips(count, even, n, weights_ + column, keys.columns(), weightStrips_);
+            packStrips(count, even, n, dWeights_ + column, keys.columns(), dWeightStrips_);
+            multiplyTransposed(n, headWidth, even / 2, weightStrips_, dOutPanels_, dValues_ + (long)key * headWidth, headWidth);
+            multiplyTransposed(n, headWidth, even / 2, dWeightStrips_, queryPanels_, dKeys_ + (long)key * headWidth, headWidth);
+          }
         }
     for (int i = 0; i < n; i++) {
       long row = p.row + i, at = row * strideQ + s_.queryWidth() + kv * headWidth;

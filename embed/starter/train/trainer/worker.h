@@ -34,6 +34,14 @@ struct Placed {
 };
 
 
+// Reach is what a block of queries may attend to, in columns of scores: the
+// first `shared` keys of the bundle, then `count` keys from key `from` on.
+struct Reach {
+  int shared, from, count;
+  int columns() const { return shared + count; }
+  int gap() const { return from - shared; }  // keys left out between the two
+};
+
 class Worker {
  public:
   explicit Worker(const Model& m);
@@ -68,9 +76,10 @@ class Worker {
   void normaliseHeads(int l);
   void attend(int l, const Placed& p, const std::vector<Range>& queries);
   void attendBackward(int l, const Placed& p, const std::vector<Range>& queries);
-  void hideOthers(const Placed& p, int query, float* score) const;
-  void softmaxBlock(int l, int head, const Placed& p, int first, int count, int stride);
-  void softmaxBlockBackward(int l, int head, const Placed& p, int first, int count, int stride, const bf16* dOut, const bf16* out);
+  Reach reach(const Placed& p, int first, int end) const;
+  void hideOthers(const Placed& p, const Reach& reach, int query, float* score) const;
+  void softmaxBlock(int l, int head, const Placed& p, const Reach& reach, int first, int count);
+  void softmaxBlockBackward(int l, int head, const Placed& p, const Reach& reach, int first, int count, const bf16* dOut, const bf16* out);
 
   const Model& m_;
   const Shape s_;
