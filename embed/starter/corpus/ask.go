@@ -190,6 +190,8 @@ func (a *asker) disputed(name string) bool {
 	switch name {
 	case "item_count":
 		return a.d.Items != nil
+	case "currency": // a customs value, say, on a note without prices
+		return len(a.d.Extras) > 0
 	case "payment_terms":
 		return a.d.Terms != nil
 	case "due_date":
