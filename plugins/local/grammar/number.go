@@ -92,7 +92,7 @@ func (n numeric) compile(p *patterns) (*dfa, error) {
 		if side, err = p.pattern(beyond(*bound.at, bound.open, bound.lower), true); err != nil {
 			break
 		}
-		ok := true
+		var ok bool
 		if d, ok = p.intersect(d, side); !ok {
 			return nil, fmt.Errorf("the range needs too many states")
 		}

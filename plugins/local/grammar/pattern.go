@@ -448,7 +448,8 @@ func (n *nfa) step(state string, c int) string {
 }
 
 func (n *nfa) accepts(state string) bool {
-	for _, i := range n.closure(n.set(state), false, true) {
+	first := len(state)%4 != 0 // of an empty text the end is the beginning too
+	for _, i := range n.closure(n.set(state), first, true) {
 		if n.places[i].kind == isMatch {
 			return true
 		}

@@ -70,6 +70,16 @@ func TestPatternsMatchAsInRE2(t *testing.T) {
 	}
 }
 
+// TestAnchorsInAnEmptyText: the end of an empty text is its beginning too.
+func TestAnchorsInAnEmptyText(t *testing.T) {
+	for _, expr := range []string{"^$", "$^", "^^$$", "(?:a|$)(?:a|^)"} {
+		d, err := (&patterns{}).pattern(expr, false)
+		if err != nil || d == nil || !d.accepts("") || d.accepts("b") {
+			t.Errorf("%s: %v", expr, err)
+		}
+	}
+}
+
 // TestPatternsOnBytes: under a pattern as the whole grammar, what comes out
 // matches, whatever characters it is made of.
 func TestPatternsOnBytes(t *testing.T) {

@@ -73,7 +73,8 @@ func (b *body) live(c config, live *[4]uint64) {
 
 // lead returns the part after the first byte of a UTF-8 sequence.
 func (b *body) lead(q int32, x byte) (part int32, ok bool) {
-	length, acc := 0, rune(0)
+	var length int
+	var acc rune
 	switch {
 	case x >= 0xC2 && x <= 0xDF:
 		length, acc = 2, rune(x&0x1F)
