@@ -79,7 +79,7 @@ func (x *examination) calibrate(ctx context.Context, e *examinee, c *candidate, 
 // leastPoints is the fewest cases that a curve is fitted to, with at least
 // leastWrong wrong ones among them: fewer say nothing about its shape.
 const (
-	leastPoints = 100
+	leastPoints = 80
 	leastWrong  = 5
 )
 

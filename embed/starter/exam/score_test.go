@@ -155,3 +155,32 @@ func TestWithCalibration(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldMixesCalibration: curves for lists and labels get the cases that they
+// need, and no question is there twice.
+func TestHeldMixesCalibration(t *testing.T) {
+	questions, err := held(1, calibrationSplit, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds, seen := map[string]int{}, map[int]bool{}
+	for _, q := range questions {
+		kind := string(q.Prompt.Kind)
+		for _, f := range q.Prompt.Fields {
+			if f.Type == llm.TypeList {
+				kind = listsSplit
+			}
+		}
+		kinds[kind]++
+		if seen[q.Document] {
+			t.Errorf("document %d is asked about twice", q.Document)
+		}
+		seen[q.Document] = true
+	}
+	if kinds["extract"] != 16 || kinds[listsSplit] != 4 || kinds["classify"] != 4 {
+		t.Errorf("of 24 questions: %v, want 16, 4 and 4", kinds)
+	}
+	if _, err := held(1, "train", 1); err == nil {
+		t.Error("the training split can be examined")
+	}
+}
