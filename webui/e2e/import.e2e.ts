@@ -73,8 +73,13 @@ test("a model file is imported, checked, started by name and removed", async () 
 
   await card.getByRole("button", { name: /^Start/ }).click();
   await card.getByText("Running").waitFor();
+  await card.getByRole("button", { name: /^Examine/ }).click();
+  await card.getByText(/^Examined on this host/).click({ timeout: 90_000 });
+  await card.getByText("Finds one line in a long text").waitFor();
+  await accessible(page);
+  await picture(page, "examined");
   await card.getByRole("button", { name: /^Remove/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
   await card.waitFor({ state: "detached" });
   await leave(seat);
-}, 120_000);
+}, 240_000);

@@ -33,6 +33,7 @@ export type Field = Schemas["Field"];
 export type ModelEntry = Schemas["ModelEntry"];
 export type ModelBar = Schemas["Bar"];
 export type ModelFile = Schemas["ModelFile"];
+export type ModelExam = Schemas["ModelExam"];
 export type Importing = Schemas["Importing"];
 export type LiveCounts = Schemas["LiveCounts"];
 export type RunFilter = Omit<NonNullable<paths["/api/v1/runs"]["get"]["parameters"]["query"]>, "cursor" | "limit">;

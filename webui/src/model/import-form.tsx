@@ -110,12 +110,9 @@ export function ImportForm({ importing, onClose }: { importing: Importing; onClo
             autoComplete="off"
           />
         </div>
-        <Checkbox
-          label={t("import.start")}
-          checked={start}
-          onChange={(e) => setStart(e.currentTarget.checked)}
-          disabled={busy}
-        />
+        {!busy && (
+          <Checkbox label={t("import.start")} checked={start} onChange={(e) => setStart(e.currentTarget.checked)} />
+        )}
         {busy && file && <Sending sent={sent} total={file.size} />}
         {take.error && !take.error.message.startsWith("cancelled") && <ProblemPanel error={take.error} />}
         <div className={css["foot"]}>

@@ -13,6 +13,7 @@ import { Confirm } from "../ui/confirm.tsx";
 import { Facts } from "../ui/facts.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import { ExamResults } from "./exam-results.tsx";
+import { HostExam } from "./host-exam.tsx";
 import { FileFacts, RemoveModel } from "./model-file.tsx";
 import css from "./models.module.css";
 import { useOperate } from "./queries.ts";
@@ -100,6 +101,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
       />
       {m.starter && <ExamResults id={m.id} />}
       {m.file && <FileFacts file={m.file} memoryBytes={m.memoryBytes} />}
+      <HostExam model={m} />
       {operate.error && <ProblemPanel error={operate.error} />}
       {m.mayOperate && (
         <div className={css["foot"]}>

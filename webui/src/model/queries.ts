@@ -45,6 +45,15 @@ export function useImport() {
   });
 }
 
+/** Examines a running model, which takes minutes. */
+export function useExamine(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => unwrap(api.POST("/api/v1/models/{id}/exam", { params: { path: { id } } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: key }),
+  });
+}
+
 /** Removes an imported model; force also one that the policy has in a pool. */
 export function useRemove(id: string) {
   const queries = useQueryClient();
