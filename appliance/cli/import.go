@@ -92,21 +92,12 @@ func (d *drawn) Read(b []byte) (int, error) {
 // imported says what has been imported and what is to be done before runs can
 // use it.
 func (g *globals) imported(m *api.ModelEntry, isNew bool) {
-	f := m.File
 	if !isNew {
 		fmt.Fprintf(g.Out, "this file was imported before: it is the model %s\n", m.ID)
 	} else {
 		fmt.Fprintf(g.Out, "imported: %s (%s)\n", m.ID, oneLine(m.Title))
 	}
-	fmt.Fprintf(g.Out, "  file      %s, %s, SHA-256 %s\n", oneLine(f.Name), catalogue.Bytes(f.SizeBytes), f.SHA256)
-	fmt.Fprintf(g.Out, "  model     %s, %s parameters, %s, chat template %s\n", f.Architecture, count(f.Parameters), f.Quantisation, f.Template)
-	fmt.Fprintf(g.Out, "  context   %d tokens (made for %d); asked with the profile %s\n", m.ContextTokens, f.MadeForTokens, m.Profile)
-	fits := "fits"
-	if f.MemoryAvailable > 0 && f.MemoryNeeded > f.MemoryAvailable {
-		fits = "does NOT fit"
-	}
-	fmt.Fprintf(g.Out, "  memory    about %s: weights %s, cache %s, work %s; %s is available: %s\n", catalogue.Bytes(f.MemoryNeeded),
-		catalogue.Bytes(f.MemoryWeights), catalogue.Bytes(f.MemoryCache), catalogue.Bytes(f.MemoryWork), catalogue.Bytes(f.MemoryAvailable), fits)
+	g.modelFile(m)
 	state := m.State
 	if m.MemoryBytes > 0 {
 		state += ", its process holds " + catalogue.Bytes(m.MemoryBytes)
@@ -128,6 +119,20 @@ In policy.yaml, say what it may see, and put it into a pool:
 Then: skerry policy put policy.yaml --activate
 `, m.ID, m.ID)
 	}
+}
+
+// modelFile says what is known about the file of an imported model.
+func (g *globals) modelFile(m *api.ModelEntry) {
+	f := m.File
+	fmt.Fprintf(g.Out, "  file      %s, %s, SHA-256 %s\n", oneLine(f.Name), catalogue.Bytes(f.SizeBytes), f.SHA256)
+	fmt.Fprintf(g.Out, "  model     %s, %s parameters, %s, chat template %s\n", f.Architecture, count(f.Parameters), f.Quantisation, f.Template)
+	fmt.Fprintf(g.Out, "  context   %d tokens (made for %d); asked with the profile %s\n", m.ContextTokens, f.MadeForTokens, m.Profile)
+	fits := "fits"
+	if f.MemoryAvailable > 0 && f.MemoryNeeded > f.MemoryAvailable {
+		fits = "does NOT fit"
+	}
+	fmt.Fprintf(g.Out, "  memory    about %s: weights %s, cache %s, work %s; %s is available: %s\n", catalogue.Bytes(f.MemoryNeeded),
+		catalogue.Bytes(f.MemoryWeights), catalogue.Bytes(f.MemoryCache), catalogue.Bytes(f.MemoryWork), catalogue.Bytes(f.MemoryAvailable), fits)
 }
 
 // count writes a number of parameters as people do.

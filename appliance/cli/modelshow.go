@@ -95,9 +95,20 @@ func (g *globals) printModel(m *shownModel) error {
 		{"  calibration", calibration},
 		{"  engine", m.Lock.Engine},
 	})
+	if m.File != nil {
+		g.line("")
+		g.modelFile(&m.ModelEntry)
+	}
+	if m.Exam != nil {
+		g.line("")
+		g.scorecard(&m.ModelEntry)
+	}
 	if m.Card == nil {
 		g.line("")
 		g.line("There is no card of this model: nothing is known of how well it does.")
+		if m.Exam == nil {
+			g.line("Start it and examine it on this host with: skerry model exam %s", m.ID)
+		}
 		return nil
 	}
 	return g.printCard(m.Card)

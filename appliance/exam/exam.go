@@ -100,7 +100,7 @@ func Run(ctx context.Context, s Subject) (Scorecard, error) {
 	return card, nil
 }
 
-// rate is not measured on less than half a second's worth of nothing.
+// rate returns tokens a second, 0 where there were too few to measure.
 func rate(tokens int, took time.Duration) float64 {
 	if tokens < 8 || took <= 0 {
 		return 0
