@@ -239,7 +239,7 @@ func TestOnlyTheStepEscalates(t *testing.T) {
 // anywhere; with one the run goes on by itself.
 func TestRestrictedRunParksAndResumes(t *testing.T) {
 	s := newSite(t)
-	for _, m := range []llm.ModelID{"starter", "starter-careful"} {
+	for _, m := range []llm.ModelID{"starter", "starter-large"} {
 		if _, err := s.StopModel(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 
 const (
 	runnerPath  = "../bin/skerry-runner"
-	starterPath = "../embed/starter/starter-extract.q8_0.gguf"
+	starterPath = "../embed/starter/starter.q8_0.gguf"
 )
 
 // runnerSpec is the embedded runner as the appliance starts it, with the

@@ -12,9 +12,17 @@ import (
 	"pgregory.net/rapid"
 )
 
+// from says where a profile lies: those that are not shipped are test data.
+func from(name string) string {
+	if strings.HasPrefix(name, "named") {
+		return "testdata"
+	}
+	return "../../embed/profile"
+}
+
 func profile(t testing.TB, name string) Profile {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../embed/profile", name+".json"))
+	data, err := os.ReadFile(filepath.Join(from(name), name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +55,7 @@ func TestAdaptSpeaksTheStarterDialect(t *testing.T) {
 		{Name: "supplier", Type: TypeString}, {Name: "issued", Type: TypeDate}, {Name: "total", Type: TypeDecimal},
 		{Name: "currency", Type: TypeEnum, Values: []string{"EUR"}}, {Name: "iban", Type: TypeIBAN}, {Name: "colour", Type: TypeString},
 	}}
-	a, err := Adapt(p, starter, profile(t, "starter"))
+	a, err := Adapt(p, starter, profile(t, "named"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +86,7 @@ func TestAdaptAsksFewFieldsAtATime(t *testing.T) {
 	for _, n := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 		fields = append(fields, Field{Name: n, Type: TypeString})
 	}
-	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "x", Fields: fields}, starter, profile(t, "starter-careful"))
+	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "x", Fields: fields}, starter, profile(t, "named-careful"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +165,7 @@ func TestAdaptRefuses(t *testing.T) {
 		{"a document that fills the context", Prompt{Kind: TaskExtract, Text: strings.Repeat("many words ", 600), Fields: one}, ContextOverflow, "the context of starter holds 1024"},
 	} {
 		t.Run(row.says, func(t *testing.T) {
-			_, err := Adapt(row.prompt, starter, profile(t, "starter"))
+			_, err := Adapt(row.prompt, starter, profile(t, "named"))
 			var e *Error
 			if !errors.As(err, &e) || e.Kind != row.kind || !strings.Contains(e.Message, row.want) {
 				t.Errorf("got %v, want %s: …%s…", err, row.kind, row.want)
@@ -167,7 +175,7 @@ func TestAdaptRefuses(t *testing.T) {
 }
 
 func TestFieldsThatWouldShareAName(t *testing.T) {
-	a, err := Adapt(Prompt{Kind: TaskExtract, Fields: []Field{{Name: "supplier", Type: TypeString}, {Name: "supplier_name", Type: TypeString}}}, starter, profile(t, "starter"))
+	a, err := Adapt(Prompt{Kind: TaskExtract, Fields: []Field{{Name: "supplier", Type: TypeString}, {Name: "supplier_name", Type: TypeString}}}, starter, profile(t, "named"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -208,7 +208,7 @@ func TestReadKeepsWhatIsWhole(t *testing.T) {
 }
 
 func TestReadWithoutProbabilities(t *testing.T) {
-	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "x", Fields: []Field{{Name: "a", Type: TypeString}}}, starter, profile(t, "starter"))
+	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "x", Fields: []Field{{Name: "a", Type: TypeString}}}, starter, profile(t, "named"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestReadMergesAnswers(t *testing.T) {
 	for _, n := range []string{"a", "b", "c", "d", "e"} {
 		fields = append(fields, Field{Name: n, Type: TypeString})
 	}
-	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "one two", Fields: fields}, starter, profile(t, "starter-careful"))
+	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "one two", Fields: fields}, starter, profile(t, "named-careful"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,7 +468,7 @@ func BenchmarkRead(b *testing.B) {
 	text := strings.Repeat("Invoice INV-77 of 06.04.2026, total 1.234,50 EUR, IBAN DE89 3704 0044 0532 0130 00. ", 40)
 	a, err := Adapt(Prompt{Kind: TaskExtract, Text: text, Fields: []Field{
 		{Name: "number", Type: TypeString}, {Name: "issued", Type: TypeDate}, {Name: "total", Type: TypeDecimal}, {Name: "iban", Type: TypeIBAN},
-	}}, Model{ID: "m"}, profile(b, "starter"))
+	}}, Model{ID: "m"}, profile(b, "named"))
 	if err != nil {
 		b.Fatal(err)
 	}

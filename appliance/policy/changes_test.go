@@ -27,7 +27,7 @@ func TestChanges(t *testing.T) {
 		{"a clearance is lowered", "  starter: {clearance: restricted}", "  starter: {clearance: public}", []string{"model starter is cleared up to public (was restricted)"}},
 		{"a model is disabled", "  starter: {clearance: restricted}", "  starter: {clearance: restricted, disabled: true}",
 			[]string{"model starter is no longer enabled (it was cleared up to restricted)"}},
-		{"a pool gets a model", "models: [starter-careful]", "models: [starter-careful, starter]", []string{"pool strong is starter-careful, starter (was starter-careful)"}},
+		{"a pool gets a model", "models: [starter-large]", "models: [starter-large, starter]", []string{"pool strong is starter-large, starter (was starter-large)"}},
 		{"a pool takes more", "limit: 2", "limit: 5", []string{"pool routine takes 5 calls at once (was 2 calls)"}},
 		{"a boundary is closed", "  external: public\n", "", []string{"up to nothing may cross into external (was public)"}},
 		{"a price", "  starter: {microsPerSecond: 100}", "  starter: {microsPerSecond: 101}", []string{"the price of starter changed"}},

@@ -34,8 +34,8 @@ func TestParseTheDefaultPolicy(t *testing.T) {
 	if m := p.Tables["injection_phrases"].MentionedIn(text); len(m) != 1 || m[0].Key != "ignore instructions" {
 		t.Errorf("mentions in %q: got %v", text, m)
 	}
-	offers := []Offer{offer("starter"), offer("starter-careful")}
-	for grade, want := range []llm.ModelID{"starter", "starter-careful"} {
+	offers := []Offer{offer("starter"), offer("starter-large")}
+	for grade, want := range []llm.ModelID{"starter", "starter-large"} {
 		r := p.Decide(Query{Kind: llm.TaskExtract, Class: "restricted", Grade: grade, Tokens: 900}, offers)
 		if r.Model != want || r.Last != (grade == 1) || r.Rule != "default" {
 			t.Errorf("grade %d: got %+v, want %s", grade, r, want)

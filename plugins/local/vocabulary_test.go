@@ -13,7 +13,7 @@ import (
 
 func starter(t testing.TB) *provider {
 	t.Helper()
-	p, err := open(settings{model: "../../embed/starter/starter-extract.q8_0.gguf", threads: 1, batch: 128, queue: 8, card: `{"id":"starter"}`})
+	p, err := open(settings{model: "../../embed/starter/starter.q8_0.gguf", threads: 1, batch: 128, queue: 8, card: `{"id":"starter"}`})
 	if err != nil {
 		t.Fatal(err)
 	}

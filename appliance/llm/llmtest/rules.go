@@ -39,14 +39,15 @@ func Rules(r llm.Request) (string, float64, error) {
 	var b strings.Builder
 	b.WriteByte('{')
 	for line := range strings.Lines(text[at+len("Fields:\n"):]) {
-		name, kind, ok := strings.Cut(strings.TrimSpace(line), ":")
+		name, rest, ok := strings.Cut(strings.TrimSpace(line), ":")
 		if !ok {
 			continue
 		}
 		if b.Len() > 1 {
 			b.WriteByte(',')
 		}
-		b.WriteString(quote(name) + ":" + literal(values[plain(name)], strings.TrimSpace(kind)))
+		kind, _, _ := strings.Cut(strings.TrimSpace(rest), " ") // a description may follow
+		b.WriteString(quote(name) + ":" + literal(values[plain(name)], kind))
 	}
 	b.WriteByte('}')
 	return b.String(), RulesLogprob, nil

@@ -20,7 +20,7 @@ import (
 const ContextTokens = 2048
 
 // ProfileName is the prompt profile of the starter models.
-const ProfileName = "starter-2"
+const ProfileName = "starter"
 
 // ErrTooLong is the error for an example that is longer than the context.
 var ErrTooLong = errors.New("the example is longer than the context")

@@ -93,15 +93,15 @@ func TestCheckAcceptsACorrectFile(t *testing.T) {
 }
 
 func TestCheckAcceptsTheStarterModel(t *testing.T) {
-	file, err := os.Open("../../../embed/starter/starter-extract.q8_0.gguf")
+	file, err := os.Open("../../../embed/starter/starter.q8_0.gguf")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	st, _ := file.Stat()
 	f, err := gguf.Check(file, st.Size())
-	if err != nil || f.Architecture != "qwen3" || !strings.Contains(f.Template(), "<|im_start|>") || f.ContextTokens() != 1024 {
-		t.Errorf("got %+v, %v", f, err)
+	if err != nil || f.Architecture != "qwen3" || !strings.Contains(f.Template(), "<|im_start|>") || f.ContextTokens() != 2048 {
+		t.Errorf("got %q with a context of %d, %v", f.Architecture, f.ContextTokens(), err)
 	}
 }
 

@@ -81,7 +81,8 @@ func run() error {
 // example makes the i-th example; the same whatever the number of jobs.
 func (s settings) example(i int) corpus.Example {
 	const golden = 0.6180339887498949 // spreads the short ones evenly
-	document, ask := i/s.asks, i%s.asks
+	asks := max(s.asks, 1)
+	document, ask := i/asks, i%asks
 	at := float64(document+1) * golden
 	opt := corpus.Option{Short: at-float64(int(at)) < s.short}
 	return corpus.Ask(s.seed+uint64(ask)*1_000_003, s.split, document, opt, corpus.Draw(s.seed, s.split, document, opt))
