@@ -82,8 +82,8 @@ func TestRunnerExtracts(t *testing.T) {
 		t.Fatal(ms, err)
 	}
 	m := ms[0]
-	if m.Lock.Weights != "67b42d31d37b46162067890861e6713c15f354c448e5d26e4f5b5bd812895d83" || !strings.Contains(m.Lock.Engine, "ollama v0.24.0 (-O3 -march=") ||
-		m.ContextTokens != 1024 || m.Boundary != llm.Embedded || !m.Capabilities.Probabilities || !m.Capabilities.Can(llm.TaskExtract) {
+	if m.Lock.Weights != "1b94ebc930617408fabe57ccb6c8f91a2d5bd7f9cf4b555125c9241b65f31d16" || !strings.Contains(m.Lock.Engine, "ollama v0.24.0 (-O3 -march=") ||
+		m.ContextTokens != 2048 || m.Boundary != llm.Embedded || !m.Capabilities.Probabilities || !m.Capabilities.Can(llm.TaskExtract) {
 		t.Errorf("the catalogue says %+v", m)
 	}
 }
@@ -233,7 +233,7 @@ func TestRunnerRefusesFiles(t *testing.T) {
 			// Its marks are gone, so it is like nothing that is known.
 			return bytes.Replace(whole, []byte("{{ m.content }}<|im_end|>"), []byte("{%for i in range(9**9)%}x"), 1)
 		}, nil, "templates from model files are not run"},
-		{"a context far beyond the model", func() []byte { return whole }, []string{"-context", "100000"}, "made for 1024 tokens"},
+		{"a context far beyond the model", func() []byte { return whole }, []string{"-context", "100000"}, "made for 2048 tokens"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := runnerSpec(t, row.args...)

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -79,6 +81,9 @@ Options::Options(int argc, char** argv) {
   if (train.empty() && !evaluateOnly) refuse("-train is missing");
   if (test.empty() && evaluateOnly) refuse("-test is missing");
   if (threads < 1 || threads > 64 || logSteps < 1 || batchTokens < 1 || evalTokens < 1) refuse("-threads, -log-steps, -batch-tokens and -eval-tokens start at 1");
+  // A checkpoint replaces the file of that name; a device must not be replaced.
+  struct stat there;
+  if (!out.empty() && stat(out.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) refuse("-out " + out + ": is there and is no regular file; leave -out away to keep nothing");
   if (shape != "linear" && shape != "root") refuse("-decay-shape is linear or root");
   schedule.root = shape == "root";
   bool training = gradientOut.empty() && !evaluateOnly;
