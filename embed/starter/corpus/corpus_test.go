@@ -300,6 +300,24 @@ func TestSharesOfWork(t *testing.T) {
 	}
 }
 
+// asked writes the conversation of an example as ChatML, up to the answer.
+func asked(t *testing.T, e *Encoder, x Example) string {
+	t.Helper()
+	messages, err := e.Messages(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString("<|im_start|>" + string(m.Role) + "\n")
+		for _, p := range m.Parts {
+			b.WriteString(p.Text)
+		}
+		b.WriteString("<|im_end|>\n")
+	}
+	return b.String() + "<|im_start|>assistant\n"
+}
+
 // TestRecordsAreWhatTheRunnerReads: the tokens of a record are those of the
 // whole conversation written in one piece, answer included, and its spans
 // cover the values.
@@ -309,23 +327,11 @@ func TestRecordsAreWhatTheRunnerReads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		messages, err := e.Messages(x)
-		if err != nil {
-			t.Fatal(err)
+		want := asked(t, e, x) + x.Answer + "<|im_end|>"
+		if got := e.Tokenizer().Decode(r.Tokens); got != want {
+			t.Fatalf("got %q\nwant %q", got, want)
 		}
-		var want strings.Builder
-		for _, m := range messages {
-			want.WriteString("<|im_start|>" + string(m.Role) + "\n")
-			for _, p := range m.Parts {
-				want.WriteString(p.Text)
-			}
-			want.WriteString("<|im_end|>\n")
-		}
-		want.WriteString("<|im_start|>assistant\n" + x.Answer + "<|im_end|>")
-		if got := e.Tokenizer().Decode(r.Tokens); got != want.String() {
-			t.Fatalf("got %q\nwant %q", got, want.String())
-		}
-		if r.Tokens[len(r.Tokens)-1] != tokenizer.TurnEnd || e.Tokenizer().Decode(r.Tokens[:r.Prompt])+x.Answer+"<|im_end|>" != want.String() {
+		if r.Tokens[len(r.Tokens)-1] != tokenizer.TurnEnd || e.Tokenizer().Decode(r.Tokens[:r.Prompt])+x.Answer+"<|im_end|>" != want {
 			t.Fatal("the question does not end where the answer begins")
 		}
 		if len(r.Spans) != len(x.Targets) {

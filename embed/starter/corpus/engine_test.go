@@ -2,7 +2,6 @@ package corpus
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	engine "github.com/ollama/ollama/tokenizer"
@@ -37,26 +36,14 @@ func TestRecordsHaveTheEnginesTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		messages, err := e.Messages(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var whole strings.Builder
-		for _, m := range messages {
-			whole.WriteString("<|im_start|>" + string(m.Role) + "\n")
-			for _, p := range m.Parts {
-				whole.WriteString(p.Text)
-			}
-			whole.WriteString("<|im_end|>\n")
-		}
-		whole.WriteString("<|im_start|>assistant\n")
-		if !same(r.Tokens[:r.Prompt], whole.String()) {
-			t.Errorf("%s %d: the question has other tokens than\n%s", x.Split, i, whole.String())
+		whole := asked(t, e, x)
+		if !same(r.Tokens[:r.Prompt], whole) {
+			t.Errorf("%s %d: the question has other tokens than\n%s", x.Split, i, whole)
 		}
 		if !same(r.Tokens[r.Prompt:], x.Answer+"<|im_end|>") {
 			t.Errorf("%s %d: the answer has other tokens than %s", x.Split, i, x.Answer)
 		}
-		if same(r.Tokens[:r.Prompt], whole.String()+" ") { // the comparison sees a difference
+		if same(r.Tokens[:r.Prompt], whole+" ") { // the comparison sees a difference
 			t.Error("a space more makes no difference")
 		}
 	}
