@@ -74,7 +74,8 @@ func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.De
 	}
 	defer leave()
 	res, err := c.run(ctx, p, emit)
-	if own, ok := err.(emitted); ok {
+	var own emitted
+	if errors.As(err, &own) {
 		return llm.Response{}, own.error
 	}
 	if err != nil {

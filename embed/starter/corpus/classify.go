@@ -256,7 +256,7 @@ func (a *asker) classifyAddressee() bool {
 	right := 0
 	if !chance(a.r, .5) {
 		right = 1
-		other := name
+		var other string
 		if supplier, ok := a.d.Facts["supplier_name"]; ok && chance(a.r, .4) {
 			other = unquote(supplier.JSON)
 		} else {

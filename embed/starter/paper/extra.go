@@ -165,7 +165,7 @@ func (d *draft) inventedExtra() entry {
 func (d *draft) extraValue(how string) (string, Fact) {
 	r := d.r
 	kind, unit, _ := strings.Cut(how, ":")
-	s := ""
+	var s string
 	switch kind {
 	case "number", "decimal":
 		n := between(r, 1, 400)

@@ -13,11 +13,11 @@ import (
 
 // TestPrint writes documents for a person to read: PAPER=train PAPERS=40 go test -v -run Print, SHORT=1 for the curriculum.
 func TestPrint(t *testing.T) {
-	split, n := os.Getenv("PAPER"), 0
+	split := os.Getenv("PAPER")
 	if split == "" {
 		t.Skip("set PAPER to a split")
 	}
-	n, _ = strconv.Atoi(os.Getenv("PAPERS"))
+	n, _ := strconv.Atoi(os.Getenv("PAPERS"))
 	for i := range n {
 		var d Document
 		if os.Getenv("SHORT") != "" {

@@ -90,10 +90,13 @@ func (m *Model) WriteGGUF(w io.Writer, t Type, v *Vocabulary, a About) error {
 		e.number(offset)
 		offset += padded(len(data[i]))
 	}
-	out := bufio.NewWriterSize(w, 1<<16) // keeps the first error until Flush
+	out := bufio.NewWriterSize(w, 1<<16)
 	for _, part := range append([][]byte{head.Bytes()}, data...) {
-		out.Write(part)
-		out.Write(make([]byte, padded(len(part))-uint64(len(part))))
+		for _, b := range [][]byte{part, make([]byte, padded(len(part))-uint64(len(part)))} {
+			if _, err := out.Write(b); err != nil {
+				return err
+			}
+		}
 	}
 	return out.Flush()
 }
@@ -152,7 +155,7 @@ func (m *Model) metadata(t Type, v *Vocabulary, a About, parameters int) map[str
 // encoder writes the primitive values of a GGUF file.
 type encoder struct{ w *bytes.Buffer }
 
-func (e encoder) number(n any) { binary.Write(e.w, binary.LittleEndian, n) } // a bytes.Buffer takes all
+func (e encoder) number(n any) { _ = binary.Write(e.w, binary.LittleEndian, n) } // a bytes.Buffer takes all
 
 func (e encoder) text(s string) {
 	e.number(uint64(len(s)))

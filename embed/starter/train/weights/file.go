@@ -83,12 +83,16 @@ func (m *Model) Write(w io.Writer) error {
 	binary.LittleEndian.PutUint64(h[72:], uint64(m.Tokens))
 	binary.LittleEndian.PutUint64(h[80:], uint64(m.Parameters()))
 	buf := bufio.NewWriterSize(w, 1<<16)
-	buf.Write(h) // the error stays in buf until Flush
+	if _, err := buf.Write(h); err != nil {
+		return err
+	}
 	for _, b := range m.blocks(false) {
 		if len(*b.values) != b.size {
 			return fmt.Errorf("%w: a block of %d weights has %d", ErrShape, b.size, len(*b.values))
 		}
-		buf.Write(raw(*b.values))
+		if _, err := buf.Write(raw(*b.values)); err != nil {
+			return err
+		}
 	}
 	return buf.Flush()
 }
@@ -120,7 +124,7 @@ func atomically(path string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name())
+			_ = os.Remove(f.Name())
 		}
 	}()
 	if err := write(f); err != nil {
