@@ -91,7 +91,7 @@ func unusual() []spec {
 	}
 	odd := func(s spec, en, de string) spec {
 		s.story, s.what, s.expect = "confidence", [2]string{en, de}, approved
-		s.expect.Note = "an unfamiliar layout: the step escalates, and the stronger pool is sure"
+		s.expect.Note = "an unfamiliar layout: where the small model is unsure, the step escalates and the stronger pool is sure"
 		return s
 	}
 	return []spec{
