@@ -98,6 +98,16 @@ func (c *Child) Tokenize(ctx context.Context, model llm.ModelID, text string) ([
 	return ids, c.explain(i, err)
 }
 
+// Embed implements llm.Embedder.
+func (c *Child) Embed(ctx context.Context, r llm.EmbedRequest) (llm.EmbedResponse, error) {
+	i, err := c.current()
+	if err != nil {
+		return llm.EmbedResponse{}, err
+	}
+	res, err := i.Embed(ctx, r)
+	return res, c.explain(i, err)
+}
+
 // Health implements llm.Provider.
 func (c *Child) Health(ctx context.Context) error {
 	i, err := c.current()

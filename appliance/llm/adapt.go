@@ -244,9 +244,9 @@ func (b *builder) request(listName, list string, maxTokens int, schema json.RawM
 		}
 	}
 	if b.t.System != "" {
-		r.Messages = append(r.Messages, Message{System, fill(b.t.System, values)})
+		r.Messages = append(r.Messages, Message{Role: System, Parts: fill(b.t.System, values)})
 	}
-	r.Messages = append(r.Messages, Message{User, fill(b.t.User, values)})
+	r.Messages = append(r.Messages, Message{Role: User, Parts: fill(b.t.User, values)})
 
 	need := EstimateTokens(r.Prefill)
 	for _, m := range r.Messages {

@@ -69,7 +69,7 @@ func TestAdaptSpeaksTheStarterDialect(t *testing.T) {
 	if want := "Invoice 7 {fields}\n\nFields:\nsupplier_name: string\ninvoice_date: date\ntotal_amount: number\ncurrency: string\niban: string\ncolour: string"; user != want {
 		t.Errorf("user: got %q\nwant %q", user, want)
 	}
-	want := []Part{{"Invoice 7 {fields}", true}, {"\n\nFields:\n", false}, {strings.TrimPrefix(user, "Invoice 7 {fields}\n\nFields:\n"), true}}
+	want := []Part{{Text: "Invoice 7 {fields}", Untrusted: true}, {Text: "\n\nFields:\n"}, {Text: strings.TrimPrefix(user, "Invoice 7 {fields}\n\nFields:\n"), Untrusted: true}}
 	if got := a.Requests[0].Messages[1].Parts; !reflect.DeepEqual(got, want) {
 		t.Errorf("parts: got %+v", got)
 	}

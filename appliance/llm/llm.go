@@ -34,6 +34,13 @@ type Tokenizer interface {
 	Tokenize(ctx context.Context, model ModelID, text string) ([]int32, error)
 }
 
+// Embedder is implemented by providers with models that turn text into vectors.
+type Embedder interface {
+	// Embed returns the embeddings of texts. A text that does not fit into the
+	// context is an *Error of kind [ContextOverflow]; nothing is cut in silence.
+	Embed(ctx context.Context, r EmbedRequest) (EmbedResponse, error)
+}
+
 // Description says what a provider is.
 type Description struct {
 	Name    string `json:"name"`

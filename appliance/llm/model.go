@@ -42,6 +42,9 @@ type Capabilities struct {
 	Tools         bool       `json:"tools,omitempty"`         // native tool calls
 	JSONSchema    bool       `json:"jsonSchema,omitempty"`    // native schema-constrained output
 	Probabilities bool       `json:"probabilities,omitempty"` // log probability of every output token
+	Thinking      bool       `json:"thinking,omitempty"`      // thinks before it answers, and says what apart from the answer
+	Vision        bool       `json:"vision,omitempty"`        // sees images
+	Embeddings    int        `json:"embeddings,omitempty"`    // length of its vectors; 0 = it makes none
 	Languages     []string   `json:"languages,omitempty"`     // BCP 47; empty = not stated
 }
 

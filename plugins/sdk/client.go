@@ -2,7 +2,9 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -24,6 +26,7 @@ type Client struct{ c wire.ProviderClient }
 var (
 	_ llm.Provider  = (*Client)(nil)
 	_ llm.Tokenizer = (*Client)(nil)
+	_ llm.Embedder  = (*Client)(nil)
 )
 
 // NewClient returns a client on a connection, which stays the caller's.
@@ -70,6 +73,28 @@ func (c *Client) Tokenize(ctx context.Context, model llm.ModelID, text string) (
 	return r.GetIds(), nil
 }
 
+// Embed implements llm.Embedder. It returns an *llm.Error of kind invalid if
+// the provider makes no embeddings.
+func (c *Client) Embed(ctx context.Context, r llm.EmbedRequest) (llm.EmbedResponse, error) {
+	for _, t := range r.Texts {
+		if !utf8.ValidString(t) {
+			return llm.EmbedResponse{}, notText
+		}
+	}
+	res, err := c.c.Embed(ctx, &wire.EmbedRequest{Model: string(r.Model), Texts: r.Texts})
+	if err != nil {
+		return llm.EmbedResponse{}, errorFromWire(ctx, err)
+	}
+	out := llm.EmbedResponse{Usage: usageFromWire(res.GetUsage())}
+	for _, v := range res.GetVectors() {
+		out.Vectors = append(out.Vectors, v.GetValues())
+	}
+	if len(out.Vectors) != len(r.Texts) {
+		return llm.EmbedResponse{}, broken(fmt.Sprintf("it gave %d vectors for %d texts", len(out.Vectors), len(r.Texts)))
+	}
+	return out, nil
+}
+
 var notText = &llm.Error{Kind: llm.Invalid, Message: "the text is not valid UTF-8; convert it first"}
 
 // Generate implements llm.Provider.
@@ -87,7 +112,7 @@ func (c *Client) Generate(ctx context.Context, r llm.Request, emit func(llm.Delt
 	if err != nil {
 		return llm.Response{}, errorFromWire(ctx, err)
 	}
-	var text strings.Builder
+	var text, thinking strings.Builder
 	var res llm.Response
 	for {
 		chunk, err := stream.Recv()
@@ -100,13 +125,23 @@ func (c *Client) Generate(ctx context.Context, r llm.Request, emit func(llm.Delt
 		if ctx.Err() != nil { // what had arrived already comes too late
 			return llm.Response{}, ended(ctx)
 		}
-		d := llm.Delta{Text: chunk.GetText(), Tokens: tokensFromWire(chunk.GetTokens())}
-		if d.Text != "" || len(d.Tokens) > 0 {
-			if text.Len()+len(d.Text) > maxOutputBytes {
+		d := llm.Delta{
+			Text: chunk.GetText(), Thinking: chunk.GetThinking(),
+			Tokens: tokensFromWire(chunk.GetTokens()), Calls: callsFromWire(chunk.GetCalls()),
+		}
+		if !d.Empty() {
+			if text.Len()+len(d.Text)+thinking.Len()+len(d.Thinking) > maxOutputBytes {
 				return llm.Response{}, broken("it produced more than 16 MiB of text")
 			}
+			for _, call := range d.Calls {
+				if !json.Valid(call.Arguments) || call.Name == "" {
+					return llm.Response{}, broken("it called the tool " + clip(call.Name) + " with arguments that are not JSON")
+				}
+			}
 			text.WriteString(d.Text)
+			thinking.WriteString(d.Thinking)
 			res.Tokens = append(res.Tokens, d.Tokens...)
+			res.Calls = append(res.Calls, d.Calls...)
 			if emit != nil {
 				if err := emit(d); err != nil {
 					return llm.Response{}, err
@@ -114,8 +149,9 @@ func (c *Client) Generate(ctx context.Context, r llm.Request, emit func(llm.Delt
 			}
 		}
 		if done := chunk.GetDone(); done != nil {
-			res.Text, res.Finish, res.Usage = text.String(), llm.FinishReason(done.GetFinish()), usageFromWire(done.GetUsage())
-			if res.Finish != llm.FinishStop && res.Finish != llm.FinishLength {
+			res.Text, res.Thinking = text.String(), thinking.String()
+			res.Finish, res.Usage = llm.FinishReason(done.GetFinish()), usageFromWire(done.GetUsage())
+			if res.Finish != llm.FinishStop && res.Finish != llm.FinishLength && res.Finish != llm.FinishTools {
 				return llm.Response{}, broken("it gave the unknown finish reason " + clip(done.GetFinish()))
 			}
 			return res, nil

@@ -44,8 +44,11 @@ func TestBothEndsConform(t *testing.T) {
 func TestNothingIsLostOnTheWire(t *testing.T) {
 	request := llm.Request{
 		Model: "m", Prefill: "{", Schema: []byte(`{"type":"object"}`), MaxTokens: 7, Stop: []string{"a", "b"}, Logprobs: true,
-		Sampling: llm.Sampling{Temperature: 0.5, TopK: 3, TopP: 0.25, Seed: 1<<64 - 1},
-		Messages: []llm.Message{{Role: llm.System, Parts: []llm.Part{{Text: "s"}}}, {Role: llm.User, Parts: []llm.Part{{Text: "é", Untrusted: true}, {Text: ""}}}},
+		Sampling: llm.Sampling{Temperature: 0.5, TopK: 3, TopP: 0.25, Seed: 1<<64 - 1, MinP: 0.125, RepeatPenalty: 1.5, RepeatTokens: 9},
+		Messages: []llm.Message{{Role: llm.System, Parts: []llm.Part{{Text: "s"}}}, {Role: llm.User, Parts: []llm.Part{{Text: "é", Untrusted: true}, {Text: ""}, {Image: []byte("\x89PNG")}}},
+			{Role: llm.Assistant, Thinking: "hm", Calls: []llm.ToolCall{{ID: "1", Name: "f", Arguments: []byte(`{}`)}}}, {Role: llm.ToolRole, CallID: "1"}},
+		Tools:  []llm.Tool{{Name: "f", Description: "d", Parameters: []byte(`{"type":"object"}`)}},
+		Choice: llm.ToolsRequired, Effort: llm.EffortLow,
 	}
 	if got := requestFromWire(requestToWire(request)); !equal(got, request) {
 		t.Errorf("\n got %+v\nwant %+v", got, request)
@@ -56,7 +59,7 @@ func TestNothingIsLostOnTheWire(t *testing.T) {
 	}
 	model := llm.Model{
 		ID: "m", Title: "M", Provider: "p", Boundary: llm.Site, Profile: "chatml", ContextTokens: 9, Starter: true, Note: "n",
-		Capabilities: llm.Capabilities{Tasks: []llm.TaskKind{llm.TaskExtract}, Lists: true, Tools: true, JSONSchema: true, Probabilities: true, Languages: []string{"en"}},
+		Capabilities: llm.Capabilities{Tasks: []llm.TaskKind{llm.TaskExtract}, Lists: true, Tools: true, JSONSchema: true, Probabilities: true, Languages: []string{"en"}, Thinking: true, Vision: true, Embeddings: 7},
 		Price:        llm.Price{InputMicrosPerMillion: 1, OutputMicrosPerMillion: 2, MicrosPerSecond: 3},
 		Lock:         llm.Lock{Weights: "w", Profile: "p", Engine: "e", Sampling: llm.Sampling{Temperature: 1, TopK: 2, TopP: 0.5, Seed: 4}},
 	}

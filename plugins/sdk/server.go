@@ -58,6 +58,22 @@ func (s *server) Tokenize(ctx context.Context, r *wire.TokenizeRequest) (*wire.T
 	return &wire.TokenizeResponse{Ids: ids}, nil
 }
 
+func (s *server) Embed(ctx context.Context, r *wire.EmbedRequest) (*wire.EmbedResponse, error) {
+	e, ok := s.p.(llm.Embedder)
+	if !ok {
+		return nil, errorToWire(&llm.Error{Kind: llm.Invalid, Message: "this provider makes no embeddings"})
+	}
+	res, err := e.Embed(ctx, llm.EmbedRequest{Model: llm.ModelID(r.GetModel()), Texts: r.GetTexts()})
+	if err != nil {
+		return nil, errorToWire(err)
+	}
+	out := &wire.EmbedResponse{Usage: usageToWire(res.Usage)}
+	for _, v := range res.Vectors {
+		out.Vectors = append(out.Vectors, &wire.Vector{Values: v})
+	}
+	return out, nil
+}
+
 func (s *server) Generate(w *wire.GenerateRequest, stream grpc.ServerStreamingServer[wire.GenerateChunk]) error {
 	c := newCoalescer(stream.Send)
 	res, err := s.p.Generate(stream.Context(), requestFromWire(w), c.add)
@@ -83,8 +99,7 @@ type coalescer struct {
 
 	mu      sync.Mutex // guards the fields below
 	changed sync.Cond
-	text    strings.Builder
-	tokens  []llm.Token
+	waiting llm.Delta
 	closed  bool
 	err     error // of send; nothing is sent after it
 }
@@ -100,11 +115,14 @@ func newCoalescer(send func(*wire.GenerateChunk) error) *coalescer {
 func (c *coalescer) add(d llm.Delta) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.text.Len() > maxPending && c.err == nil {
+	for len(c.waiting.Text)+len(c.waiting.Thinking) > maxPending && c.err == nil {
 		c.changed.Wait()
 	}
-	c.text.WriteString(d.Text)
-	c.tokens = append(c.tokens, d.Tokens...)
+	w := &c.waiting
+	w.Text += d.Text
+	w.Thinking += d.Thinking
+	w.Tokens = append(w.Tokens, d.Tokens...)
+	w.Calls = append(w.Calls, d.Calls...)
 	c.changed.Broadcast()
 	return c.err
 }
@@ -124,15 +142,18 @@ func (c *coalescer) run() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		for c.text.Len() == 0 && len(c.tokens) == 0 && !c.closed {
+		for c.waiting.Empty() && !c.closed {
 			c.changed.Wait()
 		}
-		if c.err != nil || c.text.Len() == 0 && len(c.tokens) == 0 {
+		if c.err != nil || c.waiting.Empty() {
 			return
 		}
-		chunk := &wire.GenerateChunk{Text: strings.ToValidUTF8(c.text.String(), "\uFFFD"), Tokens: tokensToWire(c.tokens)}
-		c.text.Reset()
-		c.tokens = nil
+		w := c.waiting
+		chunk := &wire.GenerateChunk{
+			Text: strings.ToValidUTF8(w.Text, "\uFFFD"), Thinking: strings.ToValidUTF8(w.Thinking, "\uFFFD"),
+			Tokens: tokensToWire(w.Tokens), Calls: callsToWire(w.Calls),
+		}
+		c.waiting = llm.Delta{}
 		c.mu.Unlock()
 		err := c.send(chunk)
 		c.mu.Lock()

@@ -337,6 +337,9 @@ type Capabilities struct {
 	JsonSchema    bool                   `protobuf:"varint,4,opt,name=json_schema,json=jsonSchema,proto3" json:"json_schema,omitempty"`
 	Probabilities bool                   `protobuf:"varint,5,opt,name=probabilities,proto3" json:"probabilities,omitempty"`
 	Languages     []string               `protobuf:"bytes,6,rep,name=languages,proto3" json:"languages,omitempty"`
+	Thinking      bool                   `protobuf:"varint,7,opt,name=thinking,proto3" json:"thinking,omitempty"`
+	Vision        bool                   `protobuf:"varint,8,opt,name=vision,proto3" json:"vision,omitempty"`
+	Embeddings    int64                  `protobuf:"varint,9,opt,name=embeddings,proto3" json:"embeddings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -411,6 +414,27 @@ func (x *Capabilities) GetLanguages() []string {
 		return x.Languages
 	}
 	return nil
+}
+
+func (x *Capabilities) GetThinking() bool {
+	if x != nil {
+		return x.Thinking
+	}
+	return false
+}
+
+func (x *Capabilities) GetVision() bool {
+	if x != nil {
+		return x.Vision
+	}
+	return false
+}
+
+func (x *Capabilities) GetEmbeddings() int64 {
+	if x != nil {
+		return x.Embeddings
+	}
+	return 0
 }
 
 type Price struct {
@@ -547,6 +571,9 @@ type Sampling struct {
 	TopK          int64                  `protobuf:"varint,2,opt,name=top_k,json=topK,proto3" json:"top_k,omitempty"`
 	TopP          float64                `protobuf:"fixed64,3,opt,name=top_p,json=topP,proto3" json:"top_p,omitempty"`
 	Seed          uint64                 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
+	MinP          float64                `protobuf:"fixed64,5,opt,name=min_p,json=minP,proto3" json:"min_p,omitempty"`
+	RepeatPenalty float64                `protobuf:"fixed64,6,opt,name=repeat_penalty,json=repeatPenalty,proto3" json:"repeat_penalty,omitempty"`
+	RepeatTokens  int64                  `protobuf:"varint,7,opt,name=repeat_tokens,json=repeatTokens,proto3" json:"repeat_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,11 +636,33 @@ func (x *Sampling) GetSeed() uint64 {
 	return 0
 }
 
+func (x *Sampling) GetMinP() float64 {
+	if x != nil {
+		return x.MinP
+	}
+	return 0
+}
+
+func (x *Sampling) GetRepeatPenalty() float64 {
+	if x != nil {
+		return x.RepeatPenalty
+	}
+	return 0
+}
+
+func (x *Sampling) GetRepeatTokens() int64 {
+	if x != nil {
+		return x.RepeatTokens
+	}
+	return 0
+}
+
 type Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// untrusted: special-token strings in text must never become control tokens.
-	Untrusted     bool `protobuf:"varint,2,opt,name=untrusted,proto3" json:"untrusted,omitempty"`
+	Untrusted     bool   `protobuf:"varint,2,opt,name=untrusted,proto3" json:"untrusted,omitempty"`
+	Image         []byte `protobuf:"bytes,3,opt,name=image,proto3" json:"image,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -662,10 +711,20 @@ func (x *Part) GetUntrusted() bool {
 	return false
 }
 
+func (x *Part) GetImage() []byte {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Role          string                 `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	Parts         []*Part                `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
+	Thinking      string                 `protobuf:"bytes,3,opt,name=thinking,proto3" json:"thinking,omitempty"`
+	Calls         []*ToolCall            `protobuf:"bytes,4,rep,name=calls,proto3" json:"calls,omitempty"`
+	CallId        string                 `protobuf:"bytes,5,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -714,6 +773,147 @@ func (x *Message) GetParts() []*Part {
 	return nil
 }
 
+func (x *Message) GetThinking() string {
+	if x != nil {
+		return x.Thinking
+	}
+	return ""
+}
+
+func (x *Message) GetCalls() []*ToolCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+func (x *Message) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+type Tool struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Parameters    []byte                 `protobuf:"bytes,3,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tool) Reset() {
+	*x = Tool{}
+	mi := &file_provider_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tool) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tool) ProtoMessage() {}
+
+func (x *Tool) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tool.ProtoReflect.Descriptor instead.
+func (*Tool) Descriptor() ([]byte, []int) {
+	return file_provider_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Tool) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Tool) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Tool) GetParameters() []byte {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+type ToolCall struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Arguments     []byte                 `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToolCall) Reset() {
+	*x = ToolCall{}
+	mi := &file_provider_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolCall) ProtoMessage() {}
+
+func (x *ToolCall) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
+func (*ToolCall) Descriptor() ([]byte, []int) {
+	return file_provider_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ToolCall) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ToolCall) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ToolCall) GetArguments() []byte {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
 type GenerateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -724,13 +924,16 @@ type GenerateRequest struct {
 	MaxTokens     int64                  `protobuf:"varint,6,opt,name=max_tokens,json=maxTokens,proto3" json:"max_tokens,omitempty"`
 	Stop          []string               `protobuf:"bytes,7,rep,name=stop,proto3" json:"stop,omitempty"`
 	Logprobs      bool                   `protobuf:"varint,8,opt,name=logprobs,proto3" json:"logprobs,omitempty"`
+	Tools         []*Tool                `protobuf:"bytes,9,rep,name=tools,proto3" json:"tools,omitempty"`
+	ToolChoice    string                 `protobuf:"bytes,10,opt,name=tool_choice,json=toolChoice,proto3" json:"tool_choice,omitempty"`
+	Effort        string                 `protobuf:"bytes,11,opt,name=effort,proto3" json:"effort,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenerateRequest) Reset() {
 	*x = GenerateRequest{}
-	mi := &file_provider_proto_msgTypes[11]
+	mi := &file_provider_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +945,7 @@ func (x *GenerateRequest) String() string {
 func (*GenerateRequest) ProtoMessage() {}
 
 func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[11]
+	mi := &file_provider_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +958,7 @@ func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateRequest.ProtoReflect.Descriptor instead.
 func (*GenerateRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{11}
+	return file_provider_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GenerateRequest) GetModel() string {
@@ -814,6 +1017,27 @@ func (x *GenerateRequest) GetLogprobs() bool {
 	return false
 }
 
+func (x *GenerateRequest) GetTools() []*Tool {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+func (x *GenerateRequest) GetToolChoice() string {
+	if x != nil {
+		return x.ToolChoice
+	}
+	return ""
+}
+
+func (x *GenerateRequest) GetEffort() string {
+	if x != nil {
+		return x.Effort
+	}
+	return ""
+}
+
 type Token struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bytes         []byte                 `protobuf:"bytes,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
@@ -826,7 +1050,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_provider_proto_msgTypes[12]
+	mi := &file_provider_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1062,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[12]
+	mi := &file_provider_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1075,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{12}
+	return file_provider_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Token) GetBytes() []byte {
@@ -889,13 +1113,15 @@ type GenerateChunk struct {
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	Tokens        []*Token               `protobuf:"bytes,2,rep,name=tokens,proto3" json:"tokens,omitempty"`
 	Done          *Done                  `protobuf:"bytes,3,opt,name=done,proto3" json:"done,omitempty"`
+	Thinking      string                 `protobuf:"bytes,4,opt,name=thinking,proto3" json:"thinking,omitempty"`
+	Calls         []*ToolCall            `protobuf:"bytes,5,rep,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenerateChunk) Reset() {
 	*x = GenerateChunk{}
-	mi := &file_provider_proto_msgTypes[13]
+	mi := &file_provider_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +1133,7 @@ func (x *GenerateChunk) String() string {
 func (*GenerateChunk) ProtoMessage() {}
 
 func (x *GenerateChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[13]
+	mi := &file_provider_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +1146,7 @@ func (x *GenerateChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateChunk.ProtoReflect.Descriptor instead.
 func (*GenerateChunk) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{13}
+	return file_provider_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GenerateChunk) GetText() string {
@@ -944,6 +1170,20 @@ func (x *GenerateChunk) GetDone() *Done {
 	return nil
 }
 
+func (x *GenerateChunk) GetThinking() string {
+	if x != nil {
+		return x.Thinking
+	}
+	return ""
+}
+
+func (x *GenerateChunk) GetCalls() []*ToolCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Finish        string                 `protobuf:"bytes,1,opt,name=finish,proto3" json:"finish,omitempty"`
@@ -954,7 +1194,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_provider_proto_msgTypes[14]
+	mi := &file_provider_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1206,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[14]
+	mi := &file_provider_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1219,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{14}
+	return file_provider_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Done) GetFinish() string {
@@ -1002,13 +1242,14 @@ type Usage struct {
 	CachedTokens   int64                  `protobuf:"varint,2,opt,name=cached_tokens,json=cachedTokens,proto3" json:"cached_tokens,omitempty"`
 	OutputTokens   int64                  `protobuf:"varint,3,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
 	DurationMicros int64                  `protobuf:"varint,4,opt,name=duration_micros,json=durationMicros,proto3" json:"duration_micros,omitempty"`
+	ThinkingTokens int64                  `protobuf:"varint,5,opt,name=thinking_tokens,json=thinkingTokens,proto3" json:"thinking_tokens,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_provider_proto_msgTypes[15]
+	mi := &file_provider_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1261,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[15]
+	mi := &file_provider_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1274,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{15}
+	return file_provider_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Usage) GetInputTokens() int64 {
@@ -1064,6 +1305,13 @@ func (x *Usage) GetDurationMicros() int64 {
 	return 0
 }
 
+func (x *Usage) GetThinkingTokens() int64 {
+	if x != nil {
+		return x.ThinkingTokens
+	}
+	return 0
+}
+
 type TokenizeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -1074,7 +1322,7 @@ type TokenizeRequest struct {
 
 func (x *TokenizeRequest) Reset() {
 	*x = TokenizeRequest{}
-	mi := &file_provider_proto_msgTypes[16]
+	mi := &file_provider_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1334,7 @@ func (x *TokenizeRequest) String() string {
 func (*TokenizeRequest) ProtoMessage() {}
 
 func (x *TokenizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[16]
+	mi := &file_provider_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1347,7 @@ func (x *TokenizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenizeRequest.ProtoReflect.Descriptor instead.
 func (*TokenizeRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{16}
+	return file_provider_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TokenizeRequest) GetModel() string {
@@ -1125,7 +1373,7 @@ type TokenizeResponse struct {
 
 func (x *TokenizeResponse) Reset() {
 	*x = TokenizeResponse{}
-	mi := &file_provider_proto_msgTypes[17]
+	mi := &file_provider_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1385,7 @@ func (x *TokenizeResponse) String() string {
 func (*TokenizeResponse) ProtoMessage() {}
 
 func (x *TokenizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[17]
+	mi := &file_provider_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,12 +1398,160 @@ func (x *TokenizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenizeResponse.ProtoReflect.Descriptor instead.
 func (*TokenizeResponse) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{17}
+	return file_provider_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TokenizeResponse) GetIds() []int32 {
 	if x != nil {
 		return x.Ids
+	}
+	return nil
+}
+
+type EmbedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Texts         []string               `protobuf:"bytes,2,rep,name=texts,proto3" json:"texts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmbedRequest) Reset() {
+	*x = EmbedRequest{}
+	mi := &file_provider_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmbedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmbedRequest) ProtoMessage() {}
+
+func (x *EmbedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmbedRequest.ProtoReflect.Descriptor instead.
+func (*EmbedRequest) Descriptor() ([]byte, []int) {
+	return file_provider_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *EmbedRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *EmbedRequest) GetTexts() []string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+type Vector struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Values        []float32              `protobuf:"fixed32,1,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vector) Reset() {
+	*x = Vector{}
+	mi := &file_provider_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vector) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vector) ProtoMessage() {}
+
+func (x *Vector) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vector.ProtoReflect.Descriptor instead.
+func (*Vector) Descriptor() ([]byte, []int) {
+	return file_provider_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Vector) GetValues() []float32 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type EmbedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Vectors       []*Vector              `protobuf:"bytes,1,rep,name=vectors,proto3" json:"vectors,omitempty"`
+	Usage         *Usage                 `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmbedResponse) Reset() {
+	*x = EmbedResponse{}
+	mi := &file_provider_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmbedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmbedResponse) ProtoMessage() {}
+
+func (x *EmbedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmbedResponse.ProtoReflect.Descriptor instead.
+func (*EmbedResponse) Descriptor() ([]byte, []int) {
+	return file_provider_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *EmbedResponse) GetVectors() []*Vector {
+	if x != nil {
+		return x.Vectors
+	}
+	return nil
+}
+
+func (x *EmbedResponse) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
 	}
 	return nil
 }
@@ -1168,7 +1564,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_provider_proto_msgTypes[18]
+	mi := &file_provider_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1576,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[18]
+	mi := &file_provider_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1589,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{18}
+	return file_provider_proto_rawDescGZIP(), []int{23}
 }
 
 type HealthResponse struct {
@@ -1204,7 +1600,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_provider_proto_msgTypes[19]
+	mi := &file_provider_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1612,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[19]
+	mi := &file_provider_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1625,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{19}
+	return file_provider_proto_rawDescGZIP(), []int{24}
 }
 
 // Error is an llm.Error. It travels in the details of a gRPC status.
@@ -1246,7 +1642,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_provider_proto_msgTypes[20]
+	mi := &file_provider_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1654,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_proto_msgTypes[20]
+	mi := &file_provider_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1667,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_provider_proto_rawDescGZIP(), []int{20}
+	return file_provider_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Error) GetKind() string {
@@ -1327,7 +1723,7 @@ const file_provider_proto_rawDesc = "" +
 	"\astarter\x18\t \x01(\bR\astarter\x12\x12\n" +
 	"\x04note\x18\n" +
 	" \x01(\tR\x04note\x12,\n" +
-	"\x04lock\x18\v \x01(\v2\x18.skerry.provider.v1.LockR\x04lock\"\xb5\x01\n" +
+	"\x04lock\x18\v \x01(\v2\x18.skerry.provider.v1.LockR\x04lock\"\x89\x02\n" +
 	"\fCapabilities\x12\x14\n" +
 	"\x05tasks\x18\x01 \x03(\tR\x05tasks\x12\x14\n" +
 	"\x05lists\x18\x02 \x01(\bR\x05lists\x12\x14\n" +
@@ -1335,7 +1731,12 @@ const file_provider_proto_rawDesc = "" +
 	"\vjson_schema\x18\x04 \x01(\bR\n" +
 	"jsonSchema\x12$\n" +
 	"\rprobabilities\x18\x05 \x01(\bR\rprobabilities\x12\x1c\n" +
-	"\tlanguages\x18\x06 \x03(\tR\tlanguages\"\xa7\x01\n" +
+	"\tlanguages\x18\x06 \x03(\tR\tlanguages\x12\x1a\n" +
+	"\bthinking\x18\a \x01(\bR\bthinking\x12\x16\n" +
+	"\x06vision\x18\b \x01(\bR\x06vision\x12\x1e\n" +
+	"\n" +
+	"embeddings\x18\t \x01(\x03R\n" +
+	"embeddings\"\xa7\x01\n" +
 	"\x05Price\x127\n" +
 	"\x18input_micros_per_million\x18\x01 \x01(\x03R\x15inputMicrosPerMillion\x129\n" +
 	"\x19output_micros_per_million\x18\x02 \x01(\x03R\x16outputMicrosPerMillion\x12*\n" +
@@ -1344,18 +1745,35 @@ const file_provider_proto_rawDesc = "" +
 	"\aweights\x18\x01 \x01(\tR\aweights\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x16\n" +
 	"\x06engine\x18\x03 \x01(\tR\x06engine\x128\n" +
-	"\bsampling\x18\x04 \x01(\v2\x1c.skerry.provider.v1.SamplingR\bsampling\"j\n" +
+	"\bsampling\x18\x04 \x01(\v2\x1c.skerry.provider.v1.SamplingR\bsampling\"\xcb\x01\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x01R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\x03R\x04topK\x12\x13\n" +
 	"\x05top_p\x18\x03 \x01(\x01R\x04topP\x12\x12\n" +
-	"\x04seed\x18\x04 \x01(\x04R\x04seed\"8\n" +
+	"\x04seed\x18\x04 \x01(\x04R\x04seed\x12\x13\n" +
+	"\x05min_p\x18\x05 \x01(\x01R\x04minP\x12%\n" +
+	"\x0erepeat_penalty\x18\x06 \x01(\x01R\rrepeatPenalty\x12#\n" +
+	"\rrepeat_tokens\x18\a \x01(\x03R\frepeatTokens\"N\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1c\n" +
-	"\tuntrusted\x18\x02 \x01(\bR\tuntrusted\"M\n" +
+	"\tuntrusted\x18\x02 \x01(\bR\tuntrusted\x12\x14\n" +
+	"\x05image\x18\x03 \x01(\fR\x05image\"\xb6\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12.\n" +
-	"\x05parts\x18\x02 \x03(\v2\x18.skerry.provider.v1.PartR\x05parts\"\x9b\x02\n" +
+	"\x05parts\x18\x02 \x03(\v2\x18.skerry.provider.v1.PartR\x05parts\x12\x1a\n" +
+	"\bthinking\x18\x03 \x01(\tR\bthinking\x122\n" +
+	"\x05calls\x18\x04 \x03(\v2\x1c.skerry.provider.v1.ToolCallR\x05calls\x12\x17\n" +
+	"\acall_id\x18\x05 \x01(\tR\x06callId\"\\\n" +
+	"\x04Tool\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1e\n" +
+	"\n" +
+	"parameters\x18\x03 \x01(\fR\n" +
+	"parameters\"L\n" +
+	"\bToolCall\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
+	"\targuments\x18\x03 \x01(\fR\targuments\"\x84\x03\n" +
 	"\x0fGenerateRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x127\n" +
 	"\bmessages\x18\x02 \x03(\v2\x1b.skerry.provider.v1.MessageR\bmessages\x12\x18\n" +
@@ -1365,41 +1783,58 @@ const file_provider_proto_rawDesc = "" +
 	"\n" +
 	"max_tokens\x18\x06 \x01(\x03R\tmaxTokens\x12\x12\n" +
 	"\x04stop\x18\a \x03(\tR\x04stop\x12\x1a\n" +
-	"\blogprobs\x18\b \x01(\bR\blogprobs\"c\n" +
+	"\blogprobs\x18\b \x01(\bR\blogprobs\x12.\n" +
+	"\x05tools\x18\t \x03(\v2\x18.skerry.provider.v1.ToolR\x05tools\x12\x1f\n" +
+	"\vtool_choice\x18\n" +
+	" \x01(\tR\n" +
+	"toolChoice\x12\x16\n" +
+	"\x06effort\x18\v \x01(\tR\x06effort\"c\n" +
 	"\x05Token\x12\x14\n" +
 	"\x05bytes\x18\x01 \x01(\fR\x05bytes\x12\x18\n" +
 	"\alogprob\x18\x02 \x01(\x01R\alogprob\x12\x12\n" +
 	"\x04mass\x18\x03 \x01(\x01R\x04mass\x12\x16\n" +
-	"\x06forced\x18\x04 \x01(\bR\x06forced\"\x84\x01\n" +
+	"\x06forced\x18\x04 \x01(\bR\x06forced\"\xd4\x01\n" +
 	"\rGenerateChunk\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x121\n" +
 	"\x06tokens\x18\x02 \x03(\v2\x19.skerry.provider.v1.TokenR\x06tokens\x12,\n" +
-	"\x04done\x18\x03 \x01(\v2\x18.skerry.provider.v1.DoneR\x04done\"O\n" +
+	"\x04done\x18\x03 \x01(\v2\x18.skerry.provider.v1.DoneR\x04done\x12\x1a\n" +
+	"\bthinking\x18\x04 \x01(\tR\bthinking\x122\n" +
+	"\x05calls\x18\x05 \x03(\v2\x1c.skerry.provider.v1.ToolCallR\x05calls\"O\n" +
 	"\x04Done\x12\x16\n" +
 	"\x06finish\x18\x01 \x01(\tR\x06finish\x12/\n" +
-	"\x05usage\x18\x02 \x01(\v2\x19.skerry.provider.v1.UsageR\x05usage\"\x9d\x01\n" +
+	"\x05usage\x18\x02 \x01(\v2\x19.skerry.provider.v1.UsageR\x05usage\"\xc6\x01\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x03R\vinputTokens\x12#\n" +
 	"\rcached_tokens\x18\x02 \x01(\x03R\fcachedTokens\x12#\n" +
 	"\routput_tokens\x18\x03 \x01(\x03R\foutputTokens\x12'\n" +
-	"\x0fduration_micros\x18\x04 \x01(\x03R\x0edurationMicros\";\n" +
+	"\x0fduration_micros\x18\x04 \x01(\x03R\x0edurationMicros\x12'\n" +
+	"\x0fthinking_tokens\x18\x05 \x01(\x03R\x0ethinkingTokens\";\n" +
 	"\x0fTokenizeRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"$\n" +
 	"\x10TokenizeResponse\x12\x10\n" +
-	"\x03ids\x18\x01 \x03(\x05R\x03ids\"\x0f\n" +
+	"\x03ids\x18\x01 \x03(\x05R\x03ids\":\n" +
+	"\fEmbedRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x14\n" +
+	"\x05texts\x18\x02 \x03(\tR\x05texts\" \n" +
+	"\x06Vector\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x02R\x06values\"v\n" +
+	"\rEmbedResponse\x124\n" +
+	"\avectors\x18\x01 \x03(\v2\x1a.skerry.provider.v1.VectorR\avectors\x12/\n" +
+	"\x05usage\x18\x02 \x01(\v2\x19.skerry.provider.v1.UsageR\x05usage\"\x0f\n" +
 	"\rHealthRequest\"\x10\n" +
 	"\x0eHealthResponse\"y\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12,\n" +
 	"\x12retry_after_micros\x18\x03 \x01(\x03R\x10retryAfterMicros\x12\x14\n" +
-	"\x05cause\x18\x04 \x01(\tR\x05cause2\xb0\x03\n" +
+	"\x05cause\x18\x04 \x01(\tR\x05cause2\xfe\x03\n" +
 	"\bProvider\x12U\n" +
 	"\bDescribe\x12#.skerry.provider.v1.DescribeRequest\x1a$.skerry.provider.v1.DescribeResponse\x12O\n" +
 	"\x06Models\x12!.skerry.provider.v1.ModelsRequest\x1a\".skerry.provider.v1.ModelsResponse\x12T\n" +
 	"\bGenerate\x12#.skerry.provider.v1.GenerateRequest\x1a!.skerry.provider.v1.GenerateChunk0\x01\x12U\n" +
-	"\bTokenize\x12#.skerry.provider.v1.TokenizeRequest\x1a$.skerry.provider.v1.TokenizeResponse\x12O\n" +
+	"\bTokenize\x12#.skerry.provider.v1.TokenizeRequest\x1a$.skerry.provider.v1.TokenizeResponse\x12L\n" +
+	"\x05Embed\x12 .skerry.provider.v1.EmbedRequest\x1a!.skerry.provider.v1.EmbedResponse\x12O\n" +
 	"\x06Health\x12!.skerry.provider.v1.HealthRequest\x1a\".skerry.provider.v1.HealthResponseB\x19Z\x17skerry/plugins/sdk/wireb\x06proto3"
 
 var (
@@ -1414,7 +1849,7 @@ func file_provider_proto_rawDescGZIP() []byte {
 	return file_provider_proto_rawDescData
 }
 
-var file_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_provider_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_provider_proto_goTypes = []any{
 	(*DescribeRequest)(nil),  // 0: skerry.provider.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 1: skerry.provider.v1.DescribeResponse
@@ -1427,16 +1862,21 @@ var file_provider_proto_goTypes = []any{
 	(*Sampling)(nil),         // 8: skerry.provider.v1.Sampling
 	(*Part)(nil),             // 9: skerry.provider.v1.Part
 	(*Message)(nil),          // 10: skerry.provider.v1.Message
-	(*GenerateRequest)(nil),  // 11: skerry.provider.v1.GenerateRequest
-	(*Token)(nil),            // 12: skerry.provider.v1.Token
-	(*GenerateChunk)(nil),    // 13: skerry.provider.v1.GenerateChunk
-	(*Done)(nil),             // 14: skerry.provider.v1.Done
-	(*Usage)(nil),            // 15: skerry.provider.v1.Usage
-	(*TokenizeRequest)(nil),  // 16: skerry.provider.v1.TokenizeRequest
-	(*TokenizeResponse)(nil), // 17: skerry.provider.v1.TokenizeResponse
-	(*HealthRequest)(nil),    // 18: skerry.provider.v1.HealthRequest
-	(*HealthResponse)(nil),   // 19: skerry.provider.v1.HealthResponse
-	(*Error)(nil),            // 20: skerry.provider.v1.Error
+	(*Tool)(nil),             // 11: skerry.provider.v1.Tool
+	(*ToolCall)(nil),         // 12: skerry.provider.v1.ToolCall
+	(*GenerateRequest)(nil),  // 13: skerry.provider.v1.GenerateRequest
+	(*Token)(nil),            // 14: skerry.provider.v1.Token
+	(*GenerateChunk)(nil),    // 15: skerry.provider.v1.GenerateChunk
+	(*Done)(nil),             // 16: skerry.provider.v1.Done
+	(*Usage)(nil),            // 17: skerry.provider.v1.Usage
+	(*TokenizeRequest)(nil),  // 18: skerry.provider.v1.TokenizeRequest
+	(*TokenizeResponse)(nil), // 19: skerry.provider.v1.TokenizeResponse
+	(*EmbedRequest)(nil),     // 20: skerry.provider.v1.EmbedRequest
+	(*Vector)(nil),           // 21: skerry.provider.v1.Vector
+	(*EmbedResponse)(nil),    // 22: skerry.provider.v1.EmbedResponse
+	(*HealthRequest)(nil),    // 23: skerry.provider.v1.HealthRequest
+	(*HealthResponse)(nil),   // 24: skerry.provider.v1.HealthResponse
+	(*Error)(nil),            // 25: skerry.provider.v1.Error
 }
 var file_provider_proto_depIdxs = []int32{
 	4,  // 0: skerry.provider.v1.ModelsResponse.models:type_name -> skerry.provider.v1.Model
@@ -1445,26 +1885,33 @@ var file_provider_proto_depIdxs = []int32{
 	7,  // 3: skerry.provider.v1.Model.lock:type_name -> skerry.provider.v1.Lock
 	8,  // 4: skerry.provider.v1.Lock.sampling:type_name -> skerry.provider.v1.Sampling
 	9,  // 5: skerry.provider.v1.Message.parts:type_name -> skerry.provider.v1.Part
-	10, // 6: skerry.provider.v1.GenerateRequest.messages:type_name -> skerry.provider.v1.Message
-	8,  // 7: skerry.provider.v1.GenerateRequest.sampling:type_name -> skerry.provider.v1.Sampling
-	12, // 8: skerry.provider.v1.GenerateChunk.tokens:type_name -> skerry.provider.v1.Token
-	14, // 9: skerry.provider.v1.GenerateChunk.done:type_name -> skerry.provider.v1.Done
-	15, // 10: skerry.provider.v1.Done.usage:type_name -> skerry.provider.v1.Usage
-	0,  // 11: skerry.provider.v1.Provider.Describe:input_type -> skerry.provider.v1.DescribeRequest
-	2,  // 12: skerry.provider.v1.Provider.Models:input_type -> skerry.provider.v1.ModelsRequest
-	11, // 13: skerry.provider.v1.Provider.Generate:input_type -> skerry.provider.v1.GenerateRequest
-	16, // 14: skerry.provider.v1.Provider.Tokenize:input_type -> skerry.provider.v1.TokenizeRequest
-	18, // 15: skerry.provider.v1.Provider.Health:input_type -> skerry.provider.v1.HealthRequest
-	1,  // 16: skerry.provider.v1.Provider.Describe:output_type -> skerry.provider.v1.DescribeResponse
-	3,  // 17: skerry.provider.v1.Provider.Models:output_type -> skerry.provider.v1.ModelsResponse
-	13, // 18: skerry.provider.v1.Provider.Generate:output_type -> skerry.provider.v1.GenerateChunk
-	17, // 19: skerry.provider.v1.Provider.Tokenize:output_type -> skerry.provider.v1.TokenizeResponse
-	19, // 20: skerry.provider.v1.Provider.Health:output_type -> skerry.provider.v1.HealthResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	12, // 6: skerry.provider.v1.Message.calls:type_name -> skerry.provider.v1.ToolCall
+	10, // 7: skerry.provider.v1.GenerateRequest.messages:type_name -> skerry.provider.v1.Message
+	8,  // 8: skerry.provider.v1.GenerateRequest.sampling:type_name -> skerry.provider.v1.Sampling
+	11, // 9: skerry.provider.v1.GenerateRequest.tools:type_name -> skerry.provider.v1.Tool
+	14, // 10: skerry.provider.v1.GenerateChunk.tokens:type_name -> skerry.provider.v1.Token
+	16, // 11: skerry.provider.v1.GenerateChunk.done:type_name -> skerry.provider.v1.Done
+	12, // 12: skerry.provider.v1.GenerateChunk.calls:type_name -> skerry.provider.v1.ToolCall
+	17, // 13: skerry.provider.v1.Done.usage:type_name -> skerry.provider.v1.Usage
+	21, // 14: skerry.provider.v1.EmbedResponse.vectors:type_name -> skerry.provider.v1.Vector
+	17, // 15: skerry.provider.v1.EmbedResponse.usage:type_name -> skerry.provider.v1.Usage
+	0,  // 16: skerry.provider.v1.Provider.Describe:input_type -> skerry.provider.v1.DescribeRequest
+	2,  // 17: skerry.provider.v1.Provider.Models:input_type -> skerry.provider.v1.ModelsRequest
+	13, // 18: skerry.provider.v1.Provider.Generate:input_type -> skerry.provider.v1.GenerateRequest
+	18, // 19: skerry.provider.v1.Provider.Tokenize:input_type -> skerry.provider.v1.TokenizeRequest
+	20, // 20: skerry.provider.v1.Provider.Embed:input_type -> skerry.provider.v1.EmbedRequest
+	23, // 21: skerry.provider.v1.Provider.Health:input_type -> skerry.provider.v1.HealthRequest
+	1,  // 22: skerry.provider.v1.Provider.Describe:output_type -> skerry.provider.v1.DescribeResponse
+	3,  // 23: skerry.provider.v1.Provider.Models:output_type -> skerry.provider.v1.ModelsResponse
+	15, // 24: skerry.provider.v1.Provider.Generate:output_type -> skerry.provider.v1.GenerateChunk
+	19, // 25: skerry.provider.v1.Provider.Tokenize:output_type -> skerry.provider.v1.TokenizeResponse
+	22, // 26: skerry.provider.v1.Provider.Embed:output_type -> skerry.provider.v1.EmbedResponse
+	24, // 27: skerry.provider.v1.Provider.Health:output_type -> skerry.provider.v1.HealthResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_provider_proto_init() }
@@ -1478,7 +1925,7 @@ func file_provider_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provider_proto_rawDesc), len(file_provider_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	Provider_Models_FullMethodName   = "/skerry.provider.v1.Provider/Models"
 	Provider_Generate_FullMethodName = "/skerry.provider.v1.Provider/Generate"
 	Provider_Tokenize_FullMethodName = "/skerry.provider.v1.Provider/Tokenize"
+	Provider_Embed_FullMethodName    = "/skerry.provider.v1.Provider/Embed"
 	Provider_Health_FullMethodName   = "/skerry.provider.v1.Provider/Health"
 )
 
@@ -50,6 +51,8 @@ type ProviderClient interface {
 	Generate(ctx context.Context, in *GenerateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GenerateChunk], error)
 	// Tokenize counts without generating; text is never read as control tokens.
 	Tokenize(ctx context.Context, in *TokenizeRequest, opts ...grpc.CallOption) (*TokenizeResponse, error)
+	// Embed turns texts into vectors, one for each.
+	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
 	// Health answers if the provider can serve.
 	Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error)
 }
@@ -111,6 +114,16 @@ func (c *providerClient) Tokenize(ctx context.Context, in *TokenizeRequest, opts
 	return out, nil
 }
 
+func (c *providerClient) Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EmbedResponse)
+	err := c.cc.Invoke(ctx, Provider_Embed_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *providerClient) Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HealthResponse)
@@ -137,6 +150,8 @@ type ProviderServer interface {
 	Generate(*GenerateRequest, grpc.ServerStreamingServer[GenerateChunk]) error
 	// Tokenize counts without generating; text is never read as control tokens.
 	Tokenize(context.Context, *TokenizeRequest) (*TokenizeResponse, error)
+	// Embed turns texts into vectors, one for each.
+	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
 	// Health answers if the provider can serve.
 	Health(context.Context, *HealthRequest) (*HealthResponse, error)
 	mustEmbedUnimplementedProviderServer()
@@ -160,6 +175,9 @@ func (UnimplementedProviderServer) Generate(*GenerateRequest, grpc.ServerStreami
 }
 func (UnimplementedProviderServer) Tokenize(context.Context, *TokenizeRequest) (*TokenizeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Tokenize not implemented")
+}
+func (UnimplementedProviderServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
 }
 func (UnimplementedProviderServer) Health(context.Context, *HealthRequest) (*HealthResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Health not implemented")
@@ -250,6 +268,24 @@ func _Provider_Tokenize_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Provider_Embed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EmbedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProviderServer).Embed(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Provider_Embed_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProviderServer).Embed(ctx, req.(*EmbedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Provider_Health_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HealthRequest)
 	if err := dec(in); err != nil {
@@ -286,6 +322,10 @@ var Provider_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Tokenize",
 			Handler:    _Provider_Tokenize_Handler,
+		},
+		{
+			MethodName: "Embed",
+			Handler:    _Provider_Embed_Handler,
 		},
 		{
 			MethodName: "Health",

@@ -746,12 +746,16 @@ export interface components {
             reason: string;
         };
         Capabilities: {
+            /** Format: int64 */
+            embeddings?: number;
             jsonSchema?: boolean;
             languages?: string[];
             lists?: boolean;
             probabilities?: boolean;
             tasks: ("extract" | "classify" | "generate")[];
+            thinking?: boolean;
             tools?: boolean;
+            vision?: boolean;
         };
         Card: {
             about: string;
@@ -1947,6 +1951,12 @@ export interface components {
             samples: components["schemas"]["Sample"][];
         };
         Sampling: {
+            /** Format: double */
+            minP?: number;
+            /** Format: double */
+            repeatPenalty?: number;
+            /** Format: int64 */
+            repeatTokens?: number;
             /** Format: int64 */
             seed: number;
             /** Format: double */
@@ -2169,6 +2179,8 @@ export interface components {
             inputTokens: number;
             /** Format: int64 */
             outputTokens: number;
+            /** Format: int64 */
+            thinkingTokens?: number;
         };
         Validation: {
             problems: components["schemas"]["Finding"][];
