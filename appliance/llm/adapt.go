@@ -19,10 +19,12 @@ type Adapted struct {
 	calibration *Calibration
 }
 
-// asked is a field and the name under which a model is asked for it.
+// asked is a field, the name under which a model is asked for it, and the key
+// under which it is to answer.
 type asked struct {
 	field Field
 	name  string
+	key   string
 }
 
 // Adapt puts p into the dialect prof of model m. Everything that does not come
@@ -125,14 +127,50 @@ func (b *builder) name(fields []Field) ([]asked, error) {
 		taken[f.Name] = true
 	}
 	all := make([]asked, len(fields))
+	keys := map[string]bool{}
 	for i, f := range fields {
-		all[i] = asked{f, f.Name}
+		name := f.Name
 		if word, ok := b.t.Names[f.Name]; ok && !taken[word] {
 			taken[word] = true
-			all[i].name = word
+			name = word
 		}
+		key := b.t.AnswerKey(name, f.About)
+		if keys[key] || key != name && taken[key] {
+			key = name
+		}
+		keys[key] = true
+		all[i] = asked{f, name, key}
 	}
 	return all, nil
+}
+
+// maxKeyAbout bounds, in bytes, how much of a description a key repeats.
+const maxKeyAbout = 120
+
+// AnswerKey returns the key under which a model answers for a field of that
+// name and description. A small model that reads the description right before
+// the value need not look it up behind a name that may say nothing. A long
+// description is cut after a word.
+func (t *TaskProfile) AnswerKey(name, about string) string {
+	if t.Key == "" {
+		return name
+	}
+	about = oneLine(about)
+	if len(about) > maxKeyAbout {
+		about = about[:max(strings.LastIndexByte(about[:maxKeyAbout+1], ' '), 0)]
+	}
+	var s strings.Builder
+	for _, seg := range segments(t.Key) {
+		switch seg.name {
+		case "name":
+			s.WriteString(name)
+		case "about":
+			s.WriteString(about)
+		default:
+			s.WriteString(seg.literal)
+		}
+	}
+	return strings.TrimSpace(s.String())
 }
 
 // line renders the question for one field.
@@ -154,7 +192,7 @@ func (b *builder) line(f asked) (string, error) {
 			if of.Type == TypeList {
 				return "", invalid("the field %s is a list inside a list; no profile can ask for that", f.field.Name)
 			}
-			key, err := b.line(asked{of, of.Name})
+			key, err := b.line(asked{of, of.Name, of.Name})
 			if err != nil {
 				return "", err
 			}
@@ -205,7 +243,7 @@ func (b *builder) classify() error {
 	}
 	var schema json.RawMessage
 	if b.m.Capabilities.JSONSchema {
-		schema = objectSchema([]asked{{Field{Name: "label", Type: TypeEnum, Values: names}, "label"}})
+		schema = objectSchema([]asked{{Field{Name: "label", Type: TypeEnum, Values: names}, "label", "label"}})
 	}
 	return b.request("labels", strings.Join(lines, "\n"), b.t.MaxTokens, schema)
 }

@@ -174,6 +174,43 @@ func TestAdaptRefuses(t *testing.T) {
 	}
 }
 
+// TestAnswersUnderTheDescription: a profile may want the description in the
+// key of the answer. The schema asks for that, and it is read back as the
+// field's own name; so is the plain name, from a model that keeps to it.
+func TestAnswersUnderTheDescription(t *testing.T) {
+	prof := profile(t, "named")
+	task := *prof.Tasks[TaskExtract]
+	task.Key = "{name} {about}"
+	prof.Tasks = map[TaskKind]*TaskProfile{TaskExtract: &task}
+	long := strings.Repeat("währung ", 40)
+	fields := []Field{
+		{Name: "f_7", Type: TypeDecimal, About: "  the \"total\"\n amount "},
+		{Name: "plain", Type: TypeString, Nullable: true},
+		{Name: "a", Type: TypeString, About: "b", Nullable: true}, // the next bears the key that this would have
+		{Name: "a b", Type: TypeString, Nullable: true},
+		{Name: "long", Type: TypeString, About: long, Nullable: true},
+	}
+	model := starter
+	model.Capabilities.JSONSchema = true
+	a, err := Adapt(Prompt{Kind: TaskExtract, Text: "12.50", Fields: fields}, model, prof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct{ Required []string }
+	if err := json.Unmarshal(a.Requests[0].Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	cut := "long " + strings.TrimSpace(strings.Repeat("währung ", 13))
+	if want := []string{`f_7 the "total" amount`, "plain", "a", "a b", cut}; !reflect.DeepEqual(schema.Required, want) {
+		t.Errorf("keys: got %q\nwant %q", schema.Required, want)
+	}
+	for _, answer := range []string{`{"f_7 the \"total\" amount":12.50}`, `{"f_7":12.50}`} {
+		got := a.Read([]Response{{Text: answer, Finish: FinishStop}}).Values["f_7"]
+		if string(got.JSON) != `"12.50"` || got.Problem != "" {
+			t.Errorf("%s: got %+v", answer, got)
+		}
+	}
+}
 func TestFieldsThatWouldShareAName(t *testing.T) {
 	a, err := Adapt(Prompt{Kind: TaskExtract, Fields: []Field{{Name: "supplier", Type: TypeString}, {Name: "supplier_name", Type: TypeString}}}, starter, profile(t, "named"))
 	if err != nil {

@@ -21,6 +21,7 @@ type TaskProfile struct {
 	View      View                 `json:"view,omitempty"`      // how the document is shown; empty = as it is
 	Prefill   string               `json:"prefill,omitempty"`   // beginning of the answer
 	Field     string               `json:"field,omitempty"`     // extract: one line per field, with {name}, {type} and {about}
+	Key       string               `json:"key,omitempty"`       // extract: what a value is answered under, with {name} and {about}; empty = the name. See [TaskProfile.AnswerKey]
 	Label     string               `json:"label,omitempty"`     // classify: one line per label, with {name} and {about}
 	Types     map[FieldType]string `json:"types,omitempty"`     // extract: the dialect's word for a type; a type that is absent cannot be asked for
 	Names     map[string]string    `json:"names,omitempty"`     // extract: the dialect's word for a field name; absent = the name itself

@@ -73,6 +73,7 @@ func (t *TaskProfile) check(kind TaskKind) error {
 		{"user", t.User, []string{"document", "instructions", must}, []string{"document", must}},
 		{"prefill", t.Prefill, nil, nil},
 		{"field", t.Field, []string{"name", "type", "about"}, only(kind == TaskExtract, "name", "type")},
+		{"key", t.Key, []string{"name", "about"}, only(kind == TaskExtract && t.Key != "", "name")},
 		{"label", t.Label, []string{"name", "about"}, only(kind == TaskClassify, "name")},
 	} {
 		var found []string

@@ -135,7 +135,7 @@ func (a Adapted) readFields(fields []asked, o output, doc *source) map[string]Va
 	object, found := scanObject(o.text, o.ended)
 	values := map[string]Value{}
 	for _, f := range fields {
-		v, n := object.find(f.name, f.field.Name)
+		v, n := object.find(f.key, f.name, f.field.Name)
 		switch {
 		case n == 0:
 			values[f.field.Name] = unanswered(o, found, found && object.done)

@@ -16,7 +16,7 @@ func objectSchema(fields []asked) json.RawMessage {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(encode(f.name))
+		b.Write(encode(f.key))
 		b.WriteByte(':')
 		b.Write(fieldSchema(f.field))
 	}
@@ -25,7 +25,7 @@ func objectSchema(fields []asked) json.RawMessage {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(encode(f.name))
+		b.Write(encode(f.key))
 	}
 	b.WriteString(`]}`)
 	return b.Bytes()
@@ -50,7 +50,7 @@ func fieldSchema(f Field) []byte {
 	case TypeList:
 		of := make([]asked, len(f.Of))
 		for i := range f.Of {
-			of[i] = asked{f.Of[i], f.Of[i].Name}
+			of[i] = asked{f.Of[i], f.Of[i].Name, f.Of[i].Name}
 		}
 		return []byte(`{"type":["array","null"],"items":` + string(objectSchema(of)) + `}`)
 	}
