@@ -257,6 +257,9 @@ func (a *API) liveEvents(ctx context.Context, _ *struct{}) (*huma.StreamResponse
 				if !more {
 					return nil
 				}
+				if ctx.Err() != nil { // the end of ctx ends the watch with an error, which nobody has missed anything by
+					return nil
+				}
 				if it.err != nil {
 					// What was missed cannot be told; the lists can.
 					return e.event("", "reload", StreamEnd{"changes were missed"})
