@@ -104,7 +104,7 @@ func TestSamplingFollowsTheDistribution(t *testing.T) {
 }
 
 func TestSamplerRefuses(t *testing.T) {
-	for _, s := range []llm.Sampling{{Temperature: -1}, {Temperature: math.NaN()}, {Temperature: math.Inf(1)}, {TopK: -1}, {TopP: 1.1}, {TopP: math.NaN()}} {
+	for _, s := range []llm.Sampling{{Temperature: -1}, {Temperature: math.NaN()}, {Temperature: math.Inf(1)}, {TopK: -1}, {TopP: 1.1}, {TopP: math.NaN()}, {MinP: -0.1}, {MinP: math.NaN()}, {RepeatPenalty: -1}, {RepeatPenalty: math.Inf(1)}, {RepeatTokens: -1}} {
 		if _, err := decode.NewSampler(s); llm.KindOf(err) != llm.Invalid {
 			t.Errorf("%+v: %v; want kind invalid", s, err)
 		}

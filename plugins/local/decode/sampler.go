@@ -9,50 +9,88 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"skerry/appliance/llm"
 )
 
-// Sampler chooses tokens. One Sampler serves one completion; the same seed and
-// the same logits give the same tokens.
+// Sampler chooses tokens. One Sampler serves one completion; the same seed, the
+// same tokens seen and the same logits give the same tokens. It is not safe
+// for concurrent use.
+//
+// What is applied, in this order: the penalty of repetition, temperature,
+// top-k, top-p, min-p. Each works on what those before it left. Greedy decoding,
+// which is temperature 0, knows only the penalty. The probabilities that are
+// reported are the model's own, before all of it.
 type Sampler struct {
-	s   llm.Sampling
-	rng *rand.Rand
+	s       llm.Sampling
+	rng     *rand.Rand
+	seen    window
+	saved   []saved
+	ids     []int32 // scratch, as the next
+	scratch []candidate
 }
 
 // ErrLogits says that the model computed numbers that are no distribution.
 var ErrLogits = errors.New("the model computed logits that are not numbers; the weights are probably damaged")
 
+// Bounds of the penalty of repetition.
+const (
+	MaxRepeatPenalty    = 10
+	DefaultRepeatTokens = 64
+	MaxRepeatTokens     = 1 << 20
+)
+
 // NewSampler returns a sampler; it returns an *llm.Error of kind invalid for
 // settings that mean nothing.
 func NewSampler(s llm.Sampling) (*Sampler, error) {
+	within := func(x, hi float64) bool { return x >= 0 && x <= hi } // false for NaN
+	refuse := func(message string) (*Sampler, error) {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: message}
+	}
 	switch {
-	case math.IsNaN(s.Temperature) || s.Temperature < 0 || s.Temperature > 100:
-		return nil, &llm.Error{Kind: llm.Invalid, Message: "sampling.temperature must lie between 0 and 100"}
+	case !within(s.Temperature, 100):
+		return refuse("sampling.temperature must lie between 0 and 100")
 	case s.TopK < 0:
-		return nil, &llm.Error{Kind: llm.Invalid, Message: "sampling.topK must not be negative"}
-	case math.IsNaN(s.TopP) || s.TopP < 0 || s.TopP > 1:
-		return nil, &llm.Error{Kind: llm.Invalid, Message: "sampling.topP must lie between 0 and 1"}
+		return refuse("sampling.topK must not be negative")
+	case !within(s.TopP, 1):
+		return refuse("sampling.topP must lie between 0 and 1")
+	case !within(s.MinP, 1):
+		return refuse("sampling.minP must lie between 0 and 1")
+	case !within(s.RepeatPenalty, MaxRepeatPenalty):
+		return refuse("sampling.repeatPenalty must lie between 0 and 10; 0 and 1 are none")
+	case s.RepeatTokens < 0 || s.RepeatTokens > MaxRepeatTokens:
+		return refuse("sampling.repeatTokens must lie between 0, which is 64, and 1048576")
 	}
 	// The second word of the state is a constant, so that seed 0 is a seed
 	// like any other.
-	return &Sampler{s: s, rng: rand.New(rand.NewPCG(s.Seed, 0x9e3779b97f4a7c15))}, nil
+	x := &Sampler{s: s, rng: rand.New(rand.NewPCG(s.Seed, 0x9e3779b97f4a7c15))}
+	if s.RepeatPenalty != 0 && s.RepeatPenalty != 1 {
+		x.seen = newWindow(cmp.Or(s.RepeatTokens, DefaultRepeatTokens))
+	}
+	return x, nil
 }
 
+// See tells the sampler which tokens came next in the sequence: those of the
+// prompt, and then every token of the output, forced ones included. Without a
+// penalty of repetition it does nothing.
+func (s *Sampler) See(ids ...int32) { s.seen.add(ids) }
+
 // Next returns the chosen token and its log probability in the distribution
-// that the model gave, before temperature and cuts. Of equal logits the lowest
-// id counts as the greater, so greedy decoding is a function of the logits.
+// that the model gave, before penalty, temperature and cuts. Of equal logits
+// the lowest id counts as the greater, so greedy decoding is a function of the
+// logits. The logits are as before when it returns.
 func (s *Sampler) Next(logits []float32) (int32, float64, error) {
-	all, err := measure(logits, nil)
+	best, err := greatest(logits)
 	if err != nil {
 		return 0, 0, err
 	}
-	chosen := all.best
-	if s.s.Temperature > 0 {
-		chosen = s.sample(logits, nil, all.top)
+	top := float64(logits[best])
+	sum := expSum(logits, top)
+	chosen := best
+	if s.s.Temperature > 0 || s.seen.ids != nil {
+		chosen = s.choose(logits, nil, best)
 	}
-	return chosen, min(float64(logits[chosen])-all.top-math.Log(all.sum), 0), nil
+	return chosen, min(float64(logits[chosen])-top-math.Log(sum), 0), nil
 }
 
 // Allowed is a set of tokens to choose from: not empty, in order, within the
@@ -62,10 +100,14 @@ type Allowed interface {
 	Len() int
 }
 
+// Bits is implemented by sets of tokens that can be read faster: bit i&63 of
+// word i>>6 is set for token i. Nil says that [Allowed.All] is to be used.
+type Bits interface{ Bits() []uint64 }
+
 // Choice is a token that was chosen from some of the vocabulary.
 type Choice struct {
 	ID      int32
-	Logprob float64 // natural logarithm of its probability among the allowed tokens, before temperature and cuts
+	Logprob float64 // natural logarithm of its probability among the allowed tokens, before penalty, temperature and cuts
 	Mass    float64 // probability that the model gave to all the allowed tokens, in (0, 1]
 }
 
@@ -75,111 +117,53 @@ func (s *Sampler) Among(logits []float32, allowed Allowed) (Choice, error) {
 	if allowed.Len() == 0 {
 		return Choice{}, errors.New("there is no token to choose from")
 	}
-	all, err := measure(logits, nil)
+	first, err := greatest(logits)
 	if err != nil {
 		return Choice{}, err
 	}
-	some, err := measure(logits, allowed)
-	if err != nil {
+	top := float64(logits[first])
+	sum := expSum(logits, top)
+	ids := s.list(allowed)
+	best := greatestOf(logits, ids)
+	own := float64(logits[best])
+	if math.IsInf(own, -1) {
 		// The model holds everything that is allowed for impossible: nothing
 		// is to be preferred, and the first is as good as any.
-		for id := range allowed.All() {
-			return Choice{id, -math.Log(float64(allowed.Len())), math.SmallestNonzeroFloat64}, nil
-		}
+		return Choice{best, -math.Log(float64(allowed.Len())), math.SmallestNonzeroFloat64}, nil
 	}
-	chosen := some.best
-	if s.s.Temperature > 0 {
-		chosen = s.sample(logits, allowed, some.top)
+	var inside float64 // relative to the greatest of the allowed, so that it is at least 1
+	for _, id := range ids {
+		inside += exp(float64(logits[id]) - own)
 	}
-	mass := math.Exp(some.top - all.top + math.Log(some.sum) - math.Log(all.sum))
+	chosen := best
+	if s.s.Temperature > 0 || s.seen.ids != nil {
+		chosen = s.choose(logits, ids, best)
+	}
+	mass := math.Exp(own - top + math.Log(inside) - math.Log(sum))
 	return Choice{
-		chosen, min(float64(logits[chosen])-some.top-math.Log(some.sum), 0),
+		chosen, min(float64(logits[chosen])-own-math.Log(inside), 0),
 		min(max(mass, math.SmallestNonzeroFloat64), 1),
 	}, nil
 }
 
-// distribution is what choosing needs to know of logits.
-type distribution struct {
-	best int32   // of the greatest logit
-	top  float64 // the greatest logit
-	sum  float64 // of exp(logit - top)
-}
-
-// measure looks at the logits of the allowed tokens; nil = all. It returns
-// [ErrLogits] where they are no distribution.
-func measure(logits []float32, allowed Allowed) (distribution, error) {
-	d := distribution{best: -1}
-	for id := range each(logits, allowed) {
-		x := logits[id]
-		if x != x {
-			return d, ErrLogits
-		}
-		if d.best < 0 || x > logits[d.best] {
-			d.best = id
-		}
+// greatest returns the token with the greatest logit, the first of equals. It
+// returns [ErrLogits] where the logits are no distribution.
+func greatest(logits []float32) (int32, error) {
+	if len(logits) == 0 {
+		return 0, ErrLogits
 	}
-	if d.best < 0 || math.IsInf(float64(logits[d.best]), 0) {
-		return d, ErrLogits
-	}
-	d.top = float64(logits[d.best])
-	for id := range each(logits, allowed) {
-		d.sum += math.Exp(float64(logits[id]) - d.top)
-	}
-	return d, nil
-}
-
-func each(logits []float32, allowed Allowed) iter.Seq[int32] {
-	if allowed != nil {
-		return allowed.All()
-	}
-	return func(yield func(int32) bool) {
-		for id := range logits {
-			if !yield(int32(id)) {
-				return
+	best, top := 0, logits[0]
+	for i, x := range logits {
+		// Also true where x or top is no number.
+		if !(x <= top) {
+			if x != x || top != top {
+				return 0, ErrLogits
 			}
+			best, top = i, x
 		}
 	}
-}
-
-// sample draws from the distribution after temperature, top-k and top-p, in
-// this order.
-func (s *Sampler) sample(logits []float32, allowed Allowed, top float64) int32 {
-	type candidate struct {
-		id    int32
-		logit float32
-		p     float64 // not normalised
+	if math.IsInf(float64(top), 0) || top != top {
+		return 0, ErrLogits
 	}
-	n := len(logits)
-	if allowed != nil {
-		n = allowed.Len()
-	}
-	cs := make([]candidate, 0, n)
-	for id := range each(logits, allowed) {
-		cs = append(cs, candidate{id, logits[id], math.Exp((float64(logits[id]) - top) / s.s.Temperature)})
-	}
-	slices.SortFunc(cs, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id)) })
-	if s.s.TopK > 0 && s.s.TopK < len(cs) {
-		cs = cs[:s.s.TopK]
-	}
-	var sum float64
-	for _, c := range cs {
-		sum += c.p
-	}
-	if p := s.s.TopP; p > 0 && p < 1 {
-		var run float64
-		for i, c := range cs {
-			run += c.p
-			if run >= p*sum {
-				cs, sum = cs[:i+1], run
-				break
-			}
-		}
-	}
-	at := s.rng.Float64() * sum
-	for _, c := range cs {
-		if at -= c.p; at < 0 {
-			return c.id
-		}
-	}
-	return cs[len(cs)-1].id
+	return int32(best), nil
 }

@@ -83,6 +83,16 @@ func (m *Mask) All() iter.Seq[int32] {
 	}
 }
 
+// Bits returns the tokens as a set of bits, bit i&63 of word i>>6 for token i,
+// or nil where they are so few that [Mask.All] is as fast. It must not be
+// changed.
+func (m *Mask) Bits() []uint64 {
+	if m.set == nil {
+		return nil
+	}
+	return m.set.words
+}
+
 func (m *Mask) sizeBytes() int {
 	if m.set != nil {
 		return 8*len(m.set.words) + 96
