@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// architectures that the engine has a text generator for (the registrations in
-// its model/models packages, embedding models left out).
+// architectures that the engine has a text generator or an encoder for (the
+// registrations in its model/models packages).
 var architectures = []string{
-	"deepseek2", "gemma2", "gemma3", "gemma3n", "gemma4", "glm4moelite", "gpt-oss", "gptoss", "laguna", "lfm2", "lfm2moe",
-	"llama", "llama4", "mistral3", "nemotron_h", "nemotron_h_moe", "olmo3", "qwen2", "qwen25vl", "qwen3", "qwen35", "qwen35moe",
+	"bert", "deepseek2", "gemma2", "gemma3", "gemma3n", "gemma4", "glm4moelite", "gpt-oss", "gptoss", "laguna", "lfm2", "lfm2moe",
+	"llama", "llama4", "mistral3", "nemotron_h", "nemotron_h_moe", "nomic-bert", "olmo3", "qwen2", "qwen25vl", "qwen3", "qwen35", "qwen35moe",
 	"qwen3moe", "qwen3next", "qwen3vl", "qwen3vlmoe",
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"skerry/plugins/local/gguf"
+	"skerry/plugins/local/gguf/gguftest"
 )
 
 // builder writes GGUF files, damaged ones as well.
@@ -102,6 +103,27 @@ func TestCheckAcceptsTheStarterModel(t *testing.T) {
 	f, err := gguf.Check(file, st.Size())
 	if err != nil || f.Architecture != "qwen3" || !strings.Contains(f.Template(), "<|im_start|>") || f.ContextTokens() != 2048 {
 		t.Errorf("got %q with a context of %d, %v", f.Architecture, f.ContextTokens(), err)
+	}
+}
+
+// TestCheckAcceptsEveryTinyModel: what the tests of the runner load is what a
+// person could import.
+func TestCheckAcceptsEveryTinyModel(t *testing.T) {
+	for _, arch := range gguftest.Architectures() {
+		for _, kind := range []gguftest.Type{gguftest.F32, gguftest.F16, gguftest.Q8_0} {
+			m := gguftest.TinyOf(arch)
+			m.Type = kind
+			b := m.Bytes()
+			f, err := check(b)
+			if err != nil || f.Architecture != arch || f.ContextTokens() != 512 {
+				t.Errorf("%s of type %d: %+v, %v", arch, kind, f, err)
+				continue
+			}
+			last := f.Tensors[len(f.Tensors)-1]
+			if end := uint64(f.DataStart) + last.Offset + last.Size; (end+31)/32*32 != uint64(len(b)) {
+				t.Errorf("%s of type %d: the weights end at %d of %d bytes", arch, kind, end, len(b))
+			}
+		}
 	}
 }
 
