@@ -32,6 +32,8 @@ type engine struct {
 	vocab   int // logits per position
 	at      int // tokens in the cache
 
+	rearranged int // weights that lie otherwise than in the file, see repack
+
 	busy atomic.Int64 // when the forward pass that runs now began, Unix nanoseconds; 0 = none runs
 }
 
@@ -52,6 +54,7 @@ func loadEngine(path string, threads, contextTokens, batch int) (e *engine, err 
 	if err != nil {
 		return nil, fmt.Errorf("load the model: %w", err)
 	}
+	hugePages(m)
 	if err := m.Backend().Load(context.Background(), nil); err != nil {
 		return nil, fmt.Errorf("read the weights: %w", err)
 	}
@@ -60,7 +63,11 @@ func loadEngine(path string, threads, contextTokens, batch int) (e *engine, err 
 			return nil, fmt.Errorf("prepare the weights: %w", err)
 		}
 	}
-	e = &engine{model: m, cache: m.Config().Cache, batch: batch, context: contextTokens}
+	rearranged, err := repack(m)
+	if err != nil {
+		return nil, err
+	}
+	e = &engine{rearranged: rearranged, model: m, cache: m.Config().Cache, batch: batch, context: contextTokens}
 	if e.cache == nil {
 		return nil, errors.New("this model has no cache for generating text; it is probably an embedding model")
 	}

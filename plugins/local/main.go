@@ -145,6 +145,9 @@ func open(s settings) (*provider, error) {
 	card.Capabilities.Tools = false // JSONSchema is what the card says: every model here can be held to one
 	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d", build, d.Name, s.batch, s.threads)
+	if e.rearranged > 0 { // it adds up in another order
+		card.Lock.Engine += ", weights rearranged"
+	}
 	return &provider{card: card, version: version, build: build, dialect: d, words: words, grammar: sync.OnceValues(words.grammar), engine: e, queue: queue.New(s.queue)}, nil
 }
 

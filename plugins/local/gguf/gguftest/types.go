@@ -24,6 +24,10 @@ func (t Type) block() block {
 		return block{1, 2}
 	case Q8_0:
 		return block{32, 34}
+	case Q4_0:
+		return block{32, 18}
+	case Q4_K:
+		return block{256, 144}
 	case MXFP4:
 		return block{32, 17}
 	}
@@ -37,6 +41,10 @@ func (t Type) size(n uint64) uint64 { return n / t.block().elements * t.block().
 func (t Type) encode(row []float32) []byte {
 	out := make([]byte, 0, t.size(uint64(len(row))))
 	switch t {
+	case Q4_0:
+		out = encodeQ40(out, row)
+	case Q4_K:
+		out = encodeQ4K(out, row)
 	case F16:
 		for _, v := range row {
 			out = binary.LittleEndian.AppendUint16(out, half(v))
