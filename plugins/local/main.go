@@ -68,54 +68,97 @@ func main() {
 	if err := os.Setenv("GGML_NO_BACKTRACE", "1"); err != nil {
 		sdk.Unusable("%v", err)
 	}
-	p, err := open(s)
+	p, err := load(s)
 	if err != nil {
 		sdk.Unusable("%v", err)
 	}
 	sdk.Serve(p)
 }
 
-// open checks and loads the model. Every error is one that starting again does
-// not cure.
+// load checks the file and serves it as what it is. Every error is one that
+// starting again does not cure.
+func load(s settings) (llm.Provider, error) {
+	f, err := readModel(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case f.head.Encoder():
+		return f.encoder(s)
+	}
+	return f.generator(s)
+}
+
+// open loads a model that writes text.
 func open(s settings) (*provider, error) {
+	f, err := readModel(s)
+	if err != nil {
+		return nil, err
+	}
+	return f.generator(s)
+}
+
+// modelFile is a checked file and what is known about it so far.
+type modelFile struct {
+	card llm.Model
+	head *gguf.File
+}
+
+// readModel checks the settings and the file.
+func readModel(s settings) (modelFile, error) {
 	card := llm.Model{ID: "local", Provider: "embedded", Profile: "chatml"}
 	if s.card != "" {
 		d := json.NewDecoder(strings.NewReader(s.card))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&card); err != nil {
-			return nil, fmt.Errorf("-card: %w", err)
+			return modelFile{}, fmt.Errorf("-card: %w", err)
 		}
 	}
 	if s.threads < 1 || s.threads > 512 || s.batch < 1 || s.batch > 4096 || s.queue < 0 || s.context < 0 {
-		return nil, fmt.Errorf("-threads must be 1 to 512, -batch 1 to 4096, -queue and -context not negative")
+		return modelFile{}, fmt.Errorf("-threads must be 1 to 512, -batch 1 to 4096, -queue and -context not negative")
 	}
 	f, err := os.Open(s.model)
 	if err != nil {
-		return nil, fmt.Errorf("open the model file: %w", err)
+		return modelFile{}, fmt.Errorf("open the model file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	st, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("open the model file: %w", err)
+		return modelFile{}, fmt.Errorf("open the model file: %w", err)
 	}
 	head, err := gguf.Check(f, st.Size())
 	if err != nil {
-		return nil, err
+		return modelFile{}, err
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, st.Size())); err != nil {
-		return nil, fmt.Errorf("read the model file: %w", err)
+		return modelFile{}, fmt.Errorf("read the model file: %w", err)
 	}
-
 	card.ContextTokens = head.ContextTokens()
 	if s.context > 0 {
 		// A small model may have been trained further than its file says; far
 		// beyond that it only makes things up.
 		if s.context > 2*card.ContextTokens {
-			return nil, fmt.Errorf("-context %d: the model was made for %d tokens; at most twice as many are possible", s.context, card.ContextTokens)
+			return modelFile{}, fmt.Errorf("-context %d: the model was made for %d tokens; at most twice as many are possible", s.context, card.ContextTokens)
 		}
 		card.ContextTokens = s.context
 	}
+	if card.Title == "" {
+		card.Title = head.Name()
+	}
+	if card.Provider == "" {
+		card.Provider = "embedded"
+	}
+	card.Boundary = llm.Embedded
+	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
+	return modelFile{card: card, head: head}, nil
+}
+
+// generator loads a model that writes text.
+func (f modelFile) generator(s settings) (*provider, error) {
+	if f.head.Encoder() {
+		return nil, fmt.Errorf("a model of the architecture %s makes vectors of texts and writes none", f.head.Architecture)
+	}
+	card := f.card
 	e, err := loadEngine(s.model, s.threads, card.ContextTokens, min(s.batch, card.ContextTokens))
 	if err != nil {
 		return nil, err
@@ -127,23 +170,15 @@ func open(s settings) (*provider, error) {
 	if e.vocab != len(words.words.Values) {
 		return nil, fmt.Errorf("the model computes %d logits for a vocabulary of %d tokens", e.vocab, len(words.words.Values))
 	}
-	d, err := dialect.For(s.template, head.Template(), words.isControl)
+	d, err := dialect.For(s.template, f.head.Template(), words.isControl)
 	if err != nil {
 		return nil, err
 	}
 	words.use(d)
 
-	if card.Title == "" {
-		card.Title = head.Name()
-	}
-	if card.Provider == "" {
-		card.Provider = "embedded"
-	}
 	build := engineBuild()
-	card.Boundary = llm.Embedded
 	card.Capabilities.Probabilities = true
 	card.Capabilities.Tools = false // JSONSchema is what the card says: every model here can be held to one
-	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d", build, d.Name, s.batch, s.threads)
 	if e.rearranged > 0 { // it adds up in another order
 		card.Lock.Engine += ", weights rearranged"

@@ -46,7 +46,16 @@ func (f *File) consistent() error {
 			}
 		}
 	}
-	return f.vocabulary()
+	if err := f.vocabulary(); err != nil {
+		return err
+	}
+	if f.Encoder() {
+		return f.encoder()
+	}
+	if v := f.Values[f.Architecture+".pooling_type"]; v.Uint != 0 {
+		return fmt.Errorf("it is an embedding model of the architecture %s; of embedding models %s are supported", f.Architecture, strings.Join(encoders, " and "))
+	}
+	return nil
 }
 
 // vocabulary checks the tokenizer, whose numbers index memory later.

@@ -201,6 +201,56 @@ func TestCheckRefuses(t *testing.T) {
 	}
 }
 
+// TestCheckRefusesEncoders: what the engine would take at its word, or what it
+// would read otherwise than the model was trained with.
+func TestCheckRefusesEncoders(t *testing.T) {
+	shape := func(name string, dims ...uint64) func(*gguftest.Model) {
+		return func(m *gguftest.Model) { m.Shapes = map[string][]uint64{name: dims} }
+	}
+	number := func(key string, n uint32) func(*gguftest.Model) {
+		return func(m *gguftest.Model) { m.Extra = map[string]uint32{key: n} }
+	}
+	for _, row := range []struct {
+		name, arch string
+		damage     func(*gguftest.Model)
+		want       string
+	}{
+		{"fewer positions than the context", "bert", shape("position_embd.weight", 64, 511), "position_embd.weight has the shape [64 511]"},
+		{"no positions", "bert", func(m *gguftest.Model) { m.Without = "position_embd" }, "position_embd.weight is missing"},
+		{"attention of another width", "bert", shape("blk.1.attn_q.weight", 64, 63), "blk.1.attn_q.weight has the shape [64 63]"},
+		{"a bias of another width", "bert", shape("blk.0.ffn_up.bias", 127), "blk.0.ffn_up.bias has the shape [127]"},
+		{"a matrix with three dimensions", "bert", shape("blk.0.ffn_up.weight", 64, 16, 8), "ffn_up.weight has the shape [64 16 8]"},
+		{"a norm of another width", "nomic-bert", shape("token_embd_norm.weight", 32), "token_embd_norm.weight"},
+		{"attention without values", "nomic-bert", shape("blk.0.attn_qkv.weight", 64, 128), "blk.0.attn_qkv.weight"},
+		{"no types", "nomic-bert", func(m *gguftest.Model) { m.Without = "token_types" }, "token_types.weight is missing"},
+		{"more layers than there are", "nomic-bert", number("nomic-bert.block_count", 3), "blk.2."},
+		{"heads that share unevenly", "bert", number("bert.attention.head_count", 3), "3 attention heads"},
+		{"no heads", "bert", number("bert.attention.head_count", 0), "0 attention heads"},
+		{"other heads for keys", "bert", number("bert.attention.head_count_kv", 1), "head_count_kv is not 2"},
+		{"a ranker", "bert", number("bert.pooling_type", 4), "ranks pairs of texts"},
+		{"no pooling", "nomic-bert", number("nomic-bert.pooling_type", 0), "pooling_type is 0"},
+		{"another tokenizer", "bert", func(m *gguftest.Model) { m.Texts = map[string]string{"tokenizer.ggml.model": "t5"} }, `of the kind "t5"`},
+		{"an epsilon of nothing", "bert", func(m *gguftest.Model) { m.Floats = map[string]float32{"bert.attention.layer_norm_epsilon": 0} }, "layer_norm_epsilon"},
+		{"a token beyond the vocabulary", "bert", number("tokenizer.ggml.cls_token_id", 1000), "not in its vocabulary"},
+		{"an embedding model of a generating kind", "qwen3", number("qwen3.pooling_type", 3), "of embedding models bert and nomic-bert"},
+	} {
+		m := gguftest.TinyOf(row.arch)
+		row.damage(&m)
+		if _, err := check(m.Bytes()); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v; want %q", row.name, err, row.want)
+		}
+	}
+	longer := gguftest.TinyOf("bert")
+	longer.Shapes = map[string][]uint64{"position_embd.weight": {64, 514}}
+	f, err := check(longer.Bytes())
+	if err != nil {
+		t.Fatalf("more positions than the context: %v", err)
+	}
+	if cls, sep, unknown := f.Frame(); cls != 2 || sep != 3 || unknown != 1 {
+		t.Errorf("the frame is %d, %d, %d", cls, sep, unknown)
+	}
+}
+
 func TestCheckRefusesEveryTruncation(t *testing.T) {
 	whole := correct().bytes()
 	for n := range whole {

@@ -65,7 +65,7 @@ func (m Model) vocabulary(a arch) vocabulary {
 				v.add(normalToken, "▁"+string(b), string(b))
 			}
 		}
-		v.add(normalToken, "▁the", "ing", "▁rechnung", "ü")
+		v.add(normalToken, "▁the", "ing", "▁rechnung")
 	default: // byte-level byte pair encoding
 		for b, n := 0, rune(256); b < 256; b++ {
 			r := rune(b)
