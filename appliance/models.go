@@ -48,7 +48,8 @@ type models struct {
 	order   []llm.ModelID
 	exams   map[llm.ModelID]exam.Scorecard
 	entries map[llm.ModelID]*modelEntry
-	life    context.Context // of the watchers; nil before Start
+	making  map[string]progressOf // uploads that are being checked and assembled, by id
+	life    context.Context       // of the watchers; nil before Start
 	closed  bool
 	changed chan struct{} // closed when health or the catalogue changes
 
@@ -94,7 +95,7 @@ const settingStopped = "models.stopped"
 func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) {
 	m := &models{
 		log: log, config: c, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
-		images: map[string]*plugins.Image{}, importing: make(chan struct{}, 1), examining: make(chan struct{}, 1),
+		images: map[string]*plugins.Image{}, making: map[string]progressOf{}, importing: make(chan struct{}, 1), examining: make(chan struct{}, 1),
 		latency: func(llm.ModelID) int64 { return 0 },
 	}
 	var err error

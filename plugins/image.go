@@ -61,6 +61,23 @@ func (i *Image) open() (*os.File, error) {
 	return os.NewFile(uintptr(fd), i.f.Name()), nil
 }
 
+// executable returns a descriptor to execute: the memfd, or a file in the private
+// directory dir where executing memory is forbidden.
+func (i *Image) executable(dir string) (*os.File, error) {
+	f, err := i.open()
+	if err != nil {
+		return nil, err
+	}
+	if unix.Access(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), unix.X_OK) == nil {
+		return f, nil
+	}
+	_ = f.Close()
+	if dir == "" {
+		return nil, errors.New("this host forbids executing from memory, and there is no private directory for a file")
+	}
+	return i.extracted(filepath.Join(dir, "exec"), filepath.Base(i.f.Name()))
+}
+
 // maxImageBytes bounds what is copied when an image has to become a file.
 const maxImageBytes = 1 << 30
 

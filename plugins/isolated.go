@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -20,9 +21,13 @@ import (
 // vouches for, done in a throw-away process of our own binary: a crash, a hang
 // or an explosion of memory costs that process and nothing else.
 type Isolated struct {
+	Image       *Image        // the executable; nil = this very binary
+	Dir         string        // private directory where Image becomes a file if it has to
 	Args        []string      // arguments after the program name: the hidden verb and its flags
+	Env         []string      // all of its environment, KEY=value
 	Stdin       []byte        // all the input that the process gets, beside Files
 	Files       []*os.File    // files that it may use, as descriptors from 3 on; they stay the caller's
+	FileBytes   int64         // bound of a file that it may write to, if one of Files is open for writing; 0 = it writes none
 	MaxOutput   int64         // bound of its stdout in bytes; 0 = 16 MiB
 	MemoryBytes int64         // bound of its writable memory; 0 = 512 MiB
 	CPU         time.Duration // bound of its CPU time, rounded up to seconds; 0 = 10 s
@@ -71,9 +76,10 @@ func (e *IsolatedError) Unwrap() error { return e.Err }
 // memory (runtime package, "fatal error").
 const goExitPanic = 2
 
-// RunIsolated runs this very binary (/proc/self/exe) with i.Args and returns
-// what it wrote to stdout. The process has an empty environment, no files but
-// its three pipes and i.Files, may write no file, and dies with its parent. Limits are in
+// RunIsolated runs this very binary (/proc/self/exe), or i.Image, with i.Args and
+// returns what it wrote to stdout. The process has an empty environment unless
+// i.Env says otherwise, no files but its three pipes, i.Files and its own
+// executable, may write no file unless i.FileBytes says so, and dies with its parent. Limits are in
 // force before it sees the first byte of i.Stdin. Any error is an
 // *[IsolatedError]; output of a failed process is never returned.
 func RunIsolated(ctx context.Context, i Isolated) ([]byte, error) {
@@ -104,10 +110,21 @@ func RunIsolated(ctx context.Context, i Isolated) ([]byte, error) {
 	stdout.left = i.MaxOutput
 	var stderr tail
 	cmd := exec.CommandContext(deadline, "/proc/self/exe", i.Args...)
-	cmd.Env = []string{}
+	cmd.Env = append([]string{}, i.Env...)
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.ExtraFiles = i.Files
+	if i.Image != nil {
+		self, err := i.Image.executable(i.Dir)
+		if err != nil {
+			return nil, &IsolatedError{Reason: IsolatedNoStart, Err: err}
+		}
+		defer self.Close()
+		// The last descriptor, so that Files begin at 3 whatever runs.
+		cmd.ExtraFiles = append(append([]*os.File{}, i.Files...), self)
+		cmd.Path = fmt.Sprintf("/proc/self/fd/%d", 3+len(i.Files))
+		cmd.Args[0] = filepath.Base(i.Image.f.Name())
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second
 	stdout.full = func() { _ = cmd.Process.Kill() }
@@ -144,13 +161,14 @@ func RunIsolated(ctx context.Context, i Isolated) ([]byte, error) {
 func limit(pid int, i Isolated) error {
 	const goReserved = 2 << 30
 	cpu := uint64((i.CPU + time.Second - 1) / time.Second)
+	files := uint64(64 + len(i.Files))
 	for _, l := range []struct {
 		what      int
 		soft, max uint64
 	}{
 		{unix.RLIMIT_CORE, 0, 0},
-		{unix.RLIMIT_FSIZE, 0, 0},
-		{unix.RLIMIT_NOFILE, 64, 64},
+		{unix.RLIMIT_FSIZE, uint64(i.FileBytes), uint64(i.FileBytes)},
+		{unix.RLIMIT_NOFILE, files, files},
 		{unix.RLIMIT_CPU, cpu, cpu + 1},
 		{unix.RLIMIT_DATA, uint64(i.MemoryBytes), uint64(i.MemoryBytes)},
 		{unix.RLIMIT_AS, uint64(i.MemoryBytes) + goReserved, uint64(i.MemoryBytes) + goReserved},

@@ -40,7 +40,7 @@ func operations(s *site, run *storetest.Run) []operation {
 			case strings.Contains(template, "/models/"):
 				id = "starter"
 			}
-			path := strings.NewReplacer("{name}", "invoice", "{id}", id, "{input}", "document", "{file}", "routine-01.txt").Replace(template)
+			path := strings.NewReplacer("{name}", "invoice", "{id}", id, "{input}", "document", "{file}", "routine-01.txt", "{upload}", strings.Repeat("a", 32), "{number}", "0").Replace(template)
 			path += map[string]string{"import-model": "?file=tiny.gguf", "remove-model": "?force=true"}[op.OperationID]
 			list = append(list, operation{op.OperationID, method, path, template, bodyFor(op.OperationID, run), op})
 		}
@@ -58,14 +58,26 @@ func bodyFor(id string, run *storetest.Run) string {
 		return `{"reason":"no longer wanted"}`
 	case "settle-decision":
 		return fmt.Sprintf(`{"outcome":"approve","reason":"","digest":%q}`, run.Fold.Decisions["d-1"].Digest)
-	case "import-model":
+	case "import-model", "send-piece":
 		return "GGUF"
+	case "begin-upload":
+		return `{"files":[{"name":"tiny.gguf","size":4}]}`
+	case "finish-upload":
+		return `{"file":"tiny.gguf"}`
 	case "put-policy":
 		return "classes: []\n"
 	case "save-draft", "validate-mission":
 		return "mission: invoice\n"
 	}
 	return ""
+}
+
+// headerFor is what a request needs beside its body.
+func headerFor(id string) map[string]string {
+	if id == "send-piece" {
+		return map[string]string{"Content-Range": "bytes 0-3/4"}
+	}
+	return nil
 }
 
 func (s *site) changes() int { return s.engine.changed() + s.lib.changes + s.models.changes + s.puts }
@@ -94,7 +106,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 		if public[o.id] {
 			continue
 		}
-		q := ask{method: o.method, path: o.path, body: o.body}
+		q := ask{method: o.method, path: o.path, body: o.body, header: headerFor(o.id)}
 		wantProblem(t, o.id+" by nobody", s.do(q), http.StatusUnauthorized)
 		if self[o.id] {
 			continue
@@ -112,7 +124,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 		t.Errorf("walked %d operations of %d", len(ops), len(guards))
 	}
 	for _, r := range s.api.Routes() {
-		template := strings.NewReplacer(":name", "{name}", ":id", "{id}", ":input", "{input}", ":file", "{file}").Replace(r.Path)
+		template := strings.NewReplacer(":name", "{name}", ":id", "{id}", ":input", "{input}", ":file", "{file}", ":upload", "{upload}", ":number", "{number}").Replace(r.Path)
 		if s.api.Document().Paths[template] == nil {
 			t.Errorf("%s %s is routed but not described", r.Method, r.Path)
 		}
@@ -123,7 +135,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 // right role the same requests arrive, and change something.
 func TestGuardsLetThrough(t *testing.T) {
 	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
-		"import-model": true, "examine-model": true, "remove-model": true, "put-policy": true}
+		"import-model": true, "begin-upload": true, "send-piece": true, "finish-upload": true, "discard-upload": true, "examine-model": true, "remove-model": true, "put-policy": true}
 	for id := range mutates {
 		s := newSite(t)
 		run := built(1)
@@ -132,7 +144,7 @@ func TestGuardsLetThrough(t *testing.T) {
 			if o.id != id {
 				continue
 			}
-			if w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body}); w.Code == 401 || w.Code == 403 {
+			if w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)}); w.Code == 401 || w.Code == 403 {
 				t.Errorf("%s by an administrator: %d %s", id, w.Code, w.Body)
 			}
 			if s.changes() != 1 {
@@ -200,7 +212,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 			if o.id == "run-events" || o.id == "events" || empty && strings.Contains(o.template, "{id}") || o.method == "DELETE" {
 				continue
 			}
-			w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body})
+			w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)})
 			wantHeaders(t, o.id, w, true)
 			if w.Code >= 500 {
 				t.Errorf("%s: %d %s", o.id, w.Code, w.Body)

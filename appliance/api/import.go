@@ -57,6 +57,7 @@ func (a *API) bindImport() {
 	described.Responses["200"] = &huma.Response{Description: "The same file was imported before.",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[ModelEntry](doc)}}}
 
+	a.bindUpload()
 	bind(a, route[removeIn]{Operation: operation("remove-model", http.MethodDelete, "/models/{id}", "models", "Remove an imported model and its file"),
 		access: asked, action: policy.OperateModels}, a.removeModel)
 }
@@ -67,8 +68,15 @@ func (a *API) bodyLimit(r *http.Request) int64 {
 	if r.Method == http.MethodPost && r.URL.Path == importPath {
 		return a.Models.Importing().MaxBytes
 	}
+	if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, prefix+"/model-uploads/") {
+		return maxPieceBytes
+	}
 	return a.largestBody()
 }
+
+// maxPieceBytes bounds a piece of an upload; how large it has to be, the
+// catalogue says.
+const maxPieceBytes = 64 << 20
 
 // patience is how long an upload may stand still.
 const patience = time.Minute
@@ -105,21 +113,7 @@ func (a *API) importModel(ctx context.Context, in *importIn) (*importOut, error)
 	}
 	rc.SetReadDeadline(time.Time{})                      //nolint:errcheck // as above
 	rc.SetWriteDeadline(time.Now().Add(2 * time.Minute)) //nolint:errcheck // as above
-	out := &importOut{Status: http.StatusCreated, Location: importPath + "/" + string(id)}
-	if existed {
-		out.Status = http.StatusOK
-	}
-	if in.Start {
-		if err := a.Models.StartModel(ctx, id, c.who); err != nil {
-			return nil, err
-		}
-	}
-	m, err := a.model(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	out.Body = m.Body
-	return out, nil
+	return a.importedModel(ctx, id, existed, in.Start)
 }
 
 func (a *API) removeModel(ctx context.Context, in *removeIn) (*struct{}, error) {

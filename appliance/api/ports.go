@@ -202,6 +202,26 @@ type Models interface {
 	// the same file was imported before, under that id.
 	ImportModel(ctx context.Context, r ModelImport) (id llm.ModelID, existed bool, err error)
 
+	// Uploads returns the uploads that are under way, oldest first.
+	Uploads(ctx context.Context) ([]ModelUpload, error)
+
+	// BeginUpload prepares to take in the files of one model, or goes on with
+	// an upload of the same files that was broken off.
+	BeginUpload(ctx context.Context, files []UploadFile) (ModelUpload, error)
+
+	// Upload returns how far an upload is.
+	Upload(ctx context.Context, id string) (ModelUpload, error)
+
+	// SendPiece adds the next piece of a file and returns how far the upload is.
+	SendPiece(ctx context.Context, p UploadPiece) (ModelUpload, error)
+
+	// FinishUpload takes in the model of a whole upload, as ImportModel does.
+	FinishUpload(ctx context.Context, upload string, r ModelImport) (id llm.ModelID, existed bool, err error)
+
+	// DiscardUpload forgets an upload and what has come of it. One that does
+	// not exist is no error.
+	DiscardUpload(ctx context.Context, id string) error
+
 	// RemoveModel removes an imported model and, unless another model shares it,
 	// its file. Calls in progress keep it from that, unless force ends them.
 	RemoveModel(ctx context.Context, id llm.ModelID, force bool, by policy.Principal) error
@@ -219,6 +239,14 @@ type ModelImport struct {
 	Size          int64       // bytes
 	Body          io.Reader   // the file; read once
 	By            policy.Principal
+}
+
+// UploadPiece is a piece of a file of an upload.
+type UploadPiece struct {
+	Upload   string
+	File     int   // from 0, in the order of the upload
+	At, Size int64 // bytes
+	Body     io.Reader
 }
 
 // ModelStatus is a model and how it does.

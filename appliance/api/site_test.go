@@ -456,6 +456,37 @@ func (m *models) ImportModel(_ context.Context, r api.ModelImport) (llm.ModelID,
 	return "starter", strings.HasPrefix(string(data), "old"), nil
 }
 
+// upload is the one that is always under way.
+var upload = api.ModelUpload{ID: strings.Repeat("a", 32), ChunkBytes: 4, Stage: "receiving", Total: 4, Files: []api.UploadedFile{{Name: "tiny.gguf", Size: 4}}}
+
+func (m *models) Uploads(context.Context) ([]api.ModelUpload, error) {
+	return []api.ModelUpload{upload}, nil
+}
+
+func (m *models) Upload(context.Context, string) (api.ModelUpload, error) { return upload, nil }
+
+func (m *models) BeginUpload(context.Context, []api.UploadFile) (api.ModelUpload, error) {
+	return upload, m.set(false)
+}
+
+func (m *models) SendPiece(_ context.Context, p api.UploadPiece) (api.ModelUpload, error) {
+	data, err := io.ReadAll(p.Body)
+	if err == nil && (p.Upload != upload.ID || p.At != 0 || p.Size != int64(len(data))) {
+		err = &api.Error{Status: http.StatusConflict, Code: "other-offset", Detail: "The piece does not follow what has come."}
+	}
+	return upload, errors.Join(err, m.set(false))
+}
+
+func (m *models) FinishUpload(_ context.Context, _ string, r api.ModelImport) (llm.ModelID, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	m.last = r
+	return "starter", false, nil
+}
+
+func (m *models) DiscardUpload(context.Context, string) error { return m.set(false) }
+
 func (m *models) RemoveModel(_ context.Context, id llm.ModelID, force bool, _ policy.Principal) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

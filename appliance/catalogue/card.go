@@ -57,7 +57,7 @@ func Inspect(r io.ReaderAt, size int64, template string) (Card, error) {
 		return Card{}, err
 	}
 	if n := f.Values["split.count"]; n.Uint > 1 {
-		return Card{}, fmt.Errorf("this file is part %d of a model in %d parts, and parts cannot be served; %s", f.Values["split.no"].Uint+1, n.Uint, howToMerge)
+		return Card{}, fmt.Errorf("this file is part %d of a model in %d parts; import all parts together", f.Values["split.no"].Uint+1, n.Uint)
 	}
 	d, err := dialect.For(template, f.Template(), controls(f))
 	if err != nil {
@@ -72,9 +72,6 @@ func Inspect(r io.ReaderAt, size int64, template string) (Card, error) {
 	}
 	return c, nil
 }
-
-// howToMerge is what to do with a split file.
-const howToMerge = "merge them with llama.cpp's tool: llama-gguf-split --merge FIRST-PART.gguf MERGED.gguf, and import the result"
 
 // known refuses other formats by their name.
 func known(r io.ReaderAt, size int64) error {

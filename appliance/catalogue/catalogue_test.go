@@ -56,7 +56,7 @@ func TestInspectRefuses(t *testing.T) {
 		{"a pointer of Git LFS", []byte("version https://git-lfs.github.com/spec/v1\n"), "", []string{"git lfs pull"}},
 		{"a web page", []byte("<!doctype html><title>404"), "", []string{"web page"}},
 		{"a file that is cut off", whole[:len(whole)-100], "", []string{"cut off", "get the file again"}},
-		{"a part of a split model", with(func(m *gguftest.Model) { m.Extra = map[string]uint32{"split.count": 3, "split.no": 1} }), "", []string{"part 2 of a model in 3 parts", "llama-gguf-split --merge"}},
+		{"a part of a split model", with(func(m *gguftest.Model) { m.Extra = map[string]uint32{"split.count": 3, "split.no": 1} }), "", []string{"part 2 of a model in 3 parts", "all parts together"}},
 		{"an unknown chat template", with(func(m *gguftest.Model) { m.Template = "{% for i in range(9**9) %}x{% endfor %}" }), "", []string{"templates from model files are not run", "chatml", "--template"}},
 		{"a template whose tokens are missing", whole, "llama3", []string{"needs the control token"}},
 		{"a template that does not exist", whole, "vicuna", []string{`no chat template named "vicuna"`}},

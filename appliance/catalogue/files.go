@@ -12,13 +12,20 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 // Files keeps model files in one directory, each once, named by the SHA-256 of
-// its content and never changed. It may be used concurrently.
-type Files struct{ dir string }
+// its content and never changed, and uploads until they are whole. It may be
+// used concurrently.
+type Files struct {
+	dir string
+
+	mu      sync.Mutex // guards uploads
+	uploads map[string]*Upload
+}
 
 const (
 	filePrefix = "sha256-" // and the digest in hex
@@ -30,8 +37,8 @@ var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // IsDigest reports whether s is a SHA-256 in hex.
 func IsDigest(s string) bool { return digestForm.MatchString(s) }
 
-// OpenFiles opens the directory, makes it if needed, and removes what
-// interrupted imports have left. Nobody else may use it meanwhile, which the
+// OpenFiles opens the directory, makes it if needed, finds the uploads that were
+// broken off and removes whatever else interrupted imports have left. Nobody else may use it meanwhile, which the
 // lock of the store sees to.
 func OpenFiles(dir string) (*Files, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -46,7 +53,11 @@ func OpenFiles(dir string) (*Files, error) {
 			return nil, fmt.Errorf("model files: %w", err)
 		}
 	}
-	return &Files{dir}, nil
+	f := &Files{dir: dir, uploads: map[string]*Upload{}}
+	if err := f.openUploads(); err != nil {
+		return nil, fmt.Errorf("model files: %w", err)
+	}
+	return f, nil
 }
 
 // Path returns where the file with the digest is, if it is there.
@@ -151,15 +162,9 @@ func (f *Files) Keep(ctx context.Context, in Incoming) (digest string, err error
 	}
 	digest = hex.EncodeToString(sum.Sum(nil))
 	if in.Digest != "" && digest != in.Digest {
-		return "", fmt.Errorf("%w: its SHA-256 is %s, not %s", ErrOtherDigest, digest, in.Digest)
+		return "", otherDigest(digest, in.Digest)
 	}
-	if err := errors.Join(tmp.Chmod(0o400), tmp.Sync(), tmp.Close()); err != nil {
-		return "", fmt.Errorf("keep model file: %w", err)
-	}
-	if err := os.Rename(tmp.Name(), f.Path(digest)); err != nil {
-		return "", fmt.Errorf("keep model file: %w", err)
-	}
-	return digest, syncDir(f.dir)
+	return digest, f.settle(tmp, digest)
 }
 
 // parts cuts a size at the places where the file is looked at.

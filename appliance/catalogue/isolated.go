@@ -5,19 +5,22 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"skerry/plugins/local/gguf"
 )
 
 // Verb is the hidden command of the appliance's binary under which [Main] runs:
 // a file by a stranger is looked at in a process that has nothing to lose.
 const Verb = "model-inspect"
 
-// inspectFile is the descriptor on which the child finds the file: the first
-// behind stdin, stdout and stderr.
-const inspectFile = 3
+// firstFile is the descriptor on which the child finds the first of its files:
+// that behind stdin, stdout and stderr.
+const firstFile = 3
 
-// verdict is what the child writes: a card or a reason.
+// verdict is what the child writes: a card, how much it wrote, or a reason.
 type verdict struct {
 	Card    *Card  `json:"card,omitempty"`
+	Bytes   int64  `json:"bytes,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -26,45 +29,110 @@ type RefusedError struct{ Why string }
 
 func (e *RefusedError) Error() string { return e.Why }
 
-// job is what the child is asked.
+// job is what the child is asked: to inspect the file on descriptor 3, or to
+// join the parts from descriptor 4 on into it.
 type job struct {
-	Size     int64  `json:"size"` // of the whole file, of which all but the head may be missing
-	Template string `json:"template"`
+	Size     int64     `json:"size"` // of the whole file, of which all but the head may be missing
+	Template string    `json:"template"`
+	Parts    []Arrival `json:"parts,omitempty"`
 }
 
 // Job returns what [Main] is to read from stdin, for a file of size bytes once
 // it is whole.
-func Job(size int64, template string) ([]byte, error) { return json.Marshal(job{size, template}) }
+func Job(size int64, template string) ([]byte, error) {
+	return json.Marshal(job{Size: size, Template: template})
+}
 
-// Main inspects the file on descriptor 3 as stdin asks, and writes the verdict.
-// A file that is refused is a result like any other; the error is for a job
-// that cannot be read.
+// JoinJob returns what [Main] is to read from stdin, to write the whole of
+// parts to descriptor 3.
+func JoinJob(parts []Arrival) ([]byte, error) { return json.Marshal(job{Parts: parts}) }
+
+// Main inspects the file on descriptor 3 as stdin asks, or joins parts into it,
+// and writes the verdict. A file that is refused is a result like any other; the
+// error is for a job that cannot be done.
 func Main(stdin io.Reader, stdout io.Writer) error {
 	var j job
 	if err := json.NewDecoder(stdin).Decode(&j); err != nil {
 		return fmt.Errorf("model job: %w", err)
 	}
-	f := os.NewFile(inspectFile, "model")
+	f := os.NewFile(firstFile, "model")
 	if f == nil {
-		return fmt.Errorf("model job: no file on descriptor %d", inspectFile)
+		return fmt.Errorf("model job: no file on descriptor %d", firstFile)
 	}
 	defer f.Close()
-	c, err := Inspect(f, j.Size, j.Template)
-	v := verdict{Card: &c}
+	var v verdict
+	var err error
+	if len(j.Parts) > 0 {
+		var fault error // of the disk, which no other file would change
+		if v.Bytes, err, fault = join(f, j.Parts); fault != nil {
+			return fault
+		}
+	} else {
+		var c Card
+		c, err = Inspect(f, j.Size, j.Template)
+		v.Card = &c
+	}
 	if err != nil {
 		v = verdict{Problem: err.Error()}
 	}
 	return json.NewEncoder(stdout).Encode(v)
 }
 
-// Verdict reads what [Main] wrote: a card, or a [*RefusedError].
-func Verdict(out []byte) (Card, error) {
-	var v verdict
-	if err := json.Unmarshal(out, &v); err != nil {
-		return Card{}, fmt.Errorf("model verdict: %w", err)
+// join writes the whole of the parts from descriptor 4 on to out.
+func join(out *os.File, files []Arrival) (n int64, refused, fault error) {
+	var parts []*gguf.Part
+	for i, a := range files {
+		f := os.NewFile(uintptr(firstFile+1+i), a.Name)
+		if f == nil {
+			return 0, nil, fmt.Errorf("model job: no part on descriptor %d", firstFile+1+i)
+		}
+		defer f.Close()
+		if err := known(f, a.Size); err != nil {
+			return 0, fmt.Errorf("%s: %w", a.Name, err), nil
+		}
+		p, err := gguf.CheckPart(a.Name, f, a.Size)
+		if err != nil {
+			return 0, err, nil
+		}
+		parts = append(parts, p)
 	}
-	if v.Card == nil || v.Problem != "" {
-		return Card{}, &RefusedError{v.Problem}
+	w, err := gguf.Join(parts)
+	if err != nil {
+		return 0, err, nil
+	}
+	n, err = w.WriteTo(out)
+	return n, nil, err
+}
+
+// Verdict reads what [Main] wrote about a file: a card, or a [*RefusedError].
+func Verdict(out []byte) (Card, error) {
+	v, err := verdictOf(out)
+	if err != nil {
+		return Card{}, err
+	}
+	if v.Card == nil {
+		return Card{}, &RefusedError{"it was not looked at"}
 	}
 	return *v.Card, nil
+}
+
+// Joined reads what [Main] wrote about parts: the size of the whole, or a
+// [*RefusedError].
+func Joined(out []byte) (int64, error) {
+	v, err := verdictOf(out)
+	if err == nil && v.Bytes <= 0 {
+		err = &RefusedError{"the parts were not joined"}
+	}
+	return v.Bytes, err
+}
+
+func verdictOf(out []byte) (verdict, error) {
+	var v verdict
+	if err := json.Unmarshal(out, &v); err != nil {
+		return v, fmt.Errorf("model verdict: %w", err)
+	}
+	if v.Problem != "" {
+		return v, &RefusedError{v.Problem}
+	}
+	return v, nil
 }

@@ -7,21 +7,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// Source is a model file as somebody has it.
+// Source is a model as somebody has it.
 type Source struct {
-	Path   string // of the GGUF file
-	Name   string // that people know it by, without its ending
-	Digest string // SHA-256 that it is said to have; "" = not said
+	Paths  []string // of the GGUF file, or of all parts of a split one in their order
+	Name   string   // that people know it by, without its ending
+	Digest string   // SHA-256 that the file is said to have; "" = not said
 }
 
-// Find returns the model file that path means: a GGUF file, a directory with
-// one, or a model of an Ollama directory, given by its manifest or, where it is
+// Find returns the model that path means: a GGUF file, a part of a split one (all
+// others are found beside it), a directory with one, or a model of an Ollama
+// directory, given by its manifest or, where it is
 // the only one, by the directory. Errors name what to give instead. Find
 // believes nothing of what it reads: the file is checked when it is imported.
 func Find(path string) (Source, error) {
@@ -41,31 +40,14 @@ func Find(path string) (Source, error) {
 	if slices.Contains(strings.Split(filepath.ToSlash(path), "/"), "manifests") {
 		return ofManifest(path)
 	}
-	if err := split(path); err != nil {
-		return Source{}, err
+	if _, ok := partOf(filepath.Base(path)); ok {
+		return findParts(path)
 	}
-	s := Source{Path: path, Name: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}
+	s := Source{Paths: []string{path}, Name: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}
 	if d, ok := strings.CutPrefix(filepath.Base(path), filePrefix); ok && IsDigest(d) {
 		s.Digest, s.Name = d, "" // Ollama's blobs have no name of their own
 	}
 	return s, nil
-}
-
-// partName is how parts of a split file are called (llama.cpp, llama_split_path).
-var partName = regexp.MustCompile(`-(\d{5})-of-(\d{5})\.gguf$`)
-
-// split refuses parts by their name, before anything is copied.
-func split(path string) error {
-	m := partName.FindStringSubmatch(path)
-	if m == nil {
-		return nil
-	}
-	n, _ := strconv.Atoi(m[1]) // five digits
-	of, _ := strconv.Atoi(m[2])
-	if of <= 1 {
-		return nil
-	}
-	return fmt.Errorf("%s is part %d of a model in %d parts, and parts cannot be served; %s", filepath.Base(path), n, of, howToMerge)
 }
 
 func inDirectory(dir string) (Source, error) {
@@ -87,8 +69,8 @@ func inDirectory(dir string) (Source, error) {
 		}
 		return Source{}, fmt.Errorf("%s holds no GGUF file and is no model directory of Ollama", dir)
 	}
-	if partName.MatchString(files[0]) {
-		return Source{}, split(files[0])
+	if s, ok, err := oneSplit(files); ok {
+		return s, err
 	}
 	return Source{}, fmt.Errorf("%s holds %d GGUF files; name one: %s", dir, len(files), strings.Join(files[:min(len(files), 8)], ", "))
 }
@@ -171,21 +153,21 @@ func ofManifest(path string) (Source, error) {
 		case ollamaTensor:
 			return Source{}, fmt.Errorf("%s holds its weights as single tensors and not as GGUF; pull a GGUF build of the model", path)
 		case ollamaModel:
-			if s.Path != "" {
-				return Source{}, fmt.Errorf("%s names several model files; %s", path, howToMerge)
+			if len(s.Paths) > 0 {
+				return Source{}, fmt.Errorf("%s names several model files; pull a build of the model that is one file", path)
 			}
 			algorithm, digest, _ := strings.Cut(l.Digest, ":")
 			if algorithm != "sha256" || !IsDigest(digest) {
 				return Source{}, fmt.Errorf("%s names its model by %q, which is no SHA-256", path, l.Digest)
 			}
-			s.Digest, s.Path = digest, filepath.Join(root, "blobs", filePrefix+digest)
+			s.Digest, s.Paths = digest, []string{filepath.Join(root, "blobs", filePrefix+digest)}
 		}
 	}
-	if s.Path == "" {
+	if len(s.Paths) == 0 {
 		return Source{}, fmt.Errorf("%s names no model file; it may be a model that runs elsewhere", path)
 	}
-	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) {
-		return Source{}, fmt.Errorf("%s names the model %s, which is not there; pull it again with Ollama", path, s.Path)
+	if _, err := os.Stat(s.Paths[0]); errors.Is(err, fs.ErrNotExist) {
+		return Source{}, fmt.Errorf("%s names the model %s, which is not there; pull it again with Ollama", path, s.Paths[0])
 	}
 	return s, nil
 }

@@ -1,8 +1,10 @@
 package catalogue
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -33,18 +35,24 @@ func TestFind(t *testing.T) {
 	weights := write(t, dir, "ollama/models/blobs/sha256-"+blob, "GGUF")
 	tag := write(t, dir, "ollama/models/manifests/registry.ollama.ai/library/qwen3/0.6b",
 		manifestOf(layer("template", "sha256:"+strings.Repeat("c", 64)), layer("model", "sha256:"+blob)))
+	var parts []string
+	for n := 1; n <= 3; n++ {
+		parts = append(parts, write(t, dir, fmt.Sprintf("split/big-%05d-of-00003.gguf", n), "GGUF"))
+	}
 	for _, row := range []struct {
 		name, path string
 		want       Source
 	}{
-		{"a file", plain, Source{Path: plain, Name: "Qwen3-0.6B.Q4_K_M"}},
-		{"a directory with one", filepath.Dir(plain), Source{Path: plain, Name: "Qwen3-0.6B.Q4_K_M"}},
-		{"a manifest of Ollama", tag, Source{Path: weights, Name: "qwen3-0.6b", Digest: blob}},
-		{"the models directory of Ollama", filepath.Join(dir, "ollama/models"), Source{Path: weights, Name: "qwen3-0.6b", Digest: blob}},
-		{"the directory of Ollama", filepath.Join(dir, "ollama"), Source{Path: weights, Name: "qwen3-0.6b", Digest: blob}},
-		{"a blob of Ollama", weights, Source{Path: weights, Digest: blob}},
+		{"a part of a split model", parts[1], Source{Paths: parts, Name: "big"}},
+		{"a directory with a split model", filepath.Dir(parts[0]), Source{Paths: parts, Name: "big"}},
+		{"a file", plain, Source{Paths: []string{plain}, Name: "Qwen3-0.6B.Q4_K_M"}},
+		{"a directory with one", filepath.Dir(plain), Source{Paths: []string{plain}, Name: "Qwen3-0.6B.Q4_K_M"}},
+		{"a manifest of Ollama", tag, Source{Paths: []string{weights}, Name: "qwen3-0.6b", Digest: blob}},
+		{"the models directory of Ollama", filepath.Join(dir, "ollama/models"), Source{Paths: []string{weights}, Name: "qwen3-0.6b", Digest: blob}},
+		{"the directory of Ollama", filepath.Join(dir, "ollama"), Source{Paths: []string{weights}, Name: "qwen3-0.6b", Digest: blob}},
+		{"a blob of Ollama", weights, Source{Paths: []string{weights}, Digest: blob}},
 	} {
-		if got, err := Find(row.path); err != nil || got != row.want {
+		if got, err := Find(row.path); err != nil || !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%s: got %+v, %v; want %+v", row.name, got, err, row.want)
 		}
 	}
@@ -61,8 +69,9 @@ func TestFindRefuses(t *testing.T) {
 		{"an empty directory", map[string]string{"x/readme.txt": ""}, "x", []string{"no GGUF file"}},
 		{"several files", map[string]string{"x/a.gguf": "", "x/b.gguf": ""}, "x", []string{"2 GGUF files", "a.gguf", "b.gguf"}},
 		{"Safetensors", map[string]string{"x/model.safetensors": "", "x/config.json": "{}"}, "x", []string{"convert_hf_to_gguf.py"}},
-		{"a part", map[string]string{"m-00001-of-00003.gguf": ""}, "m-00001-of-00003.gguf", []string{"part 1 of a model in 3 parts", "llama-gguf-split --merge"}},
-		{"a directory of parts", map[string]string{"x/m-00001-of-00002.gguf": "", "x/m-00002-of-00002.gguf": ""}, "x", []string{"in 2 parts"}},
+		{"a part without the others", map[string]string{"m-00001-of-00003.gguf": ""}, "m-00001-of-00003.gguf", []string{"m-00002-of-00003.gguf, m-00003-of-00003.gguf are missing"}},
+		{"most parts", map[string]string{"x/m-00001-of-00003.gguf": "", "x/m-00003-of-00003.gguf": ""}, "x", []string{"m-00002-of-00003.gguf is missing"}},
+		{"parts of two models", map[string]string{"x/m-00001-of-00002.gguf": "", "x/n-00002-of-00002.gguf": ""}, "x", []string{"2 GGUF files"}},
 		{"several models of Ollama", map[string]string{"o/blobs/x": "", "o/manifests/r/l/a/1": "{}", "o/manifests/r/l/b/1": "{}"}, "o", []string{"2 models", "manifests/r/l/a/1"}},
 		{"no model of Ollama", map[string]string{"o/blobs/x": "", "o/manifests/r/.keep": ""}, "o", []string{"no model"}},
 		{"a manifest that is none", map[string]string{"o/manifests/r/l/a/1": "hello"}, "o/manifests/r/l/a/1", []string{"no manifest"}},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -17,76 +16,108 @@ import (
 )
 
 func modelImportCommand(g *globals) *cobra.Command {
-	var u client.ModelUpload
+	var m client.ModelFiles
 	var id string
 	c := &cobra.Command{
-		Use:   "import FILE",
+		Use:   "import FILE|DIR",
 		Short: "Import an open-weights model",
-		Long: "FILE is a GGUF file, a directory that holds one, or a model of Ollama: its manifest, or the models\n" +
-			"directory where it holds only one. The file is copied into the data directory, checked before anything\n" +
-			"else looks at it, and kept by its digest. No run can use it until the policy names it.",
+		Long: "FILE is a GGUF file, any part of a split one (the others lie beside it), or the manifest of a model of\n" +
+			"Ollama; DIR holds one of these, or a model as Safetensors. The model is copied into the data directory,\n" +
+			"checked before anything else looks at it, and kept by its digest. No run can use it until the policy names\n" +
+			"it. An import that was broken off goes on where it was when it is given again.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			source, err := catalogue.Find(args[0])
 			if err != nil {
 				return err
 			}
-			f, err := os.Open(source.Path)
+			opened, err := localFiles(source.Paths)
+			defer func() {
+				for _, f := range opened {
+					_ = f.Content.(*os.File).Close() // was read only
+				}
+			}()
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			info, err := f.Stat()
-			if err != nil {
-				return err
-			}
-			u.Size, u.ID, u.Name = info.Size(), llm.ModelID(id), filepath.Base(source.Path)
-			if source.Digest != "" && u.SHA256 == "" {
-				u.SHA256 = source.Digest
+			m.Files, m.ID, m.Name = opened, llm.ModelID(id), filepath.Base(source.Paths[0])
+			if source.Digest != "" && m.SHA256 == "" {
+				m.SHA256 = source.Digest
 			}
 			if source.Name != "" {
-				u.Name = source.Name + ".gguf"
+				m.Name = source.Name + ".gguf"
 			}
 			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
-				bar := g.progress(int((info.Size() + 1<<20 - 1) >> 20))
-				u.Content = &drawn{r: f, bar: bar}
-				m, isNew, err := a.ImportModel(ctx, u)
+				bar := &importBar{g: g}
+				m.Progress = bar.draw
+				entry, isNew, err := a.SendModel(ctx, m)
 				bar.clear()
 				if err != nil {
 					return err
 				}
-				g.imported(&m, isNew)
+				g.imported(&entry, isNew)
 				return nil
 			})
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&id, "id", "", "id in the catalogue (default: made from what the file calls itself)")
-	f.StringVar(&u.Title, "title", "", "title for people (default: what the file calls itself)")
-	f.StringVar(&u.Profile, "profile", "", "prompt profile that it is asked with (default generic-json)")
-	f.StringVar(&u.Template, "template", "", "chat template (default: recognised from the file)")
-	f.IntVar(&u.ContextTokens, "context", 0, "`tokens` of context to run it with (default: what the file was made for, 8192 at most)")
-	f.StringVar(&u.SHA256, "sha256", "", "digest in `hex` that the file must have, as its publisher states it")
-	f.BoolVar(&u.Start, "start", false, "start it at once")
+	f.StringVar(&m.Title, "title", "", "title for people (default: what the file calls itself)")
+	f.StringVar(&m.Profile, "profile", "", "prompt profile that it is asked with (default generic-json)")
+	f.StringVar(&m.Template, "template", "", "chat template (default: recognised from the file)")
+	f.IntVar(&m.ContextTokens, "context", 0, "`tokens` of context to run it with (default: what the file was made for, 8192 at most)")
+	f.StringVar(&m.SHA256, "sha256", "", "digest in `hex` that the file must have, as its publisher states it")
+	f.BoolVar(&m.Start, "start", false, "start it at once")
 	return c
 }
 
-// drawn draws how far a file has been read.
-type drawn struct {
-	r    io.Reader
-	bar  *progress
-	read int64
-	mib  int64
+// localFiles opens files to be sent; the caller closes those that it returns,
+// also on error.
+func localFiles(paths []string) ([]client.LocalFile, error) {
+	var list []client.LocalFile
+	for _, p := range paths {
+		f, err := os.Open(p)
+		if err != nil {
+			return list, err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return list, errors.Join(err, f.Close())
+		}
+		list = append(list, client.LocalFile{Name: filepath.Base(p), Size: info.Size(), Content: f})
+	}
+	return list, nil
 }
 
-func (d *drawn) Read(b []byte) (int, error) {
-	n, err := d.r.Read(b)
-	d.read += int64(n)
-	if mib := d.read >> 20; mib != d.mib {
-		d.mib = mib
-		d.bar.draw(int(mib), "MiB")
+// importBar draws how far an import is: a bar for what is sent, and another
+// for what is made of it.
+type importBar struct {
+	g     *globals
+	stage string
+	bar   *progress
+	said  bool
+}
+
+func (b *importBar) draw(u api.ModelUpload, resumed int64) {
+	if resumed > 0 && !b.said {
+		b.said = true
+		fmt.Fprintf(b.g.Err, "going on with an import that was broken off: %s of %s are there and are what they were\n", catalogue.Bytes(resumed), catalogue.Bytes(u.Total))
 	}
-	return n, err
+	if u.Stage != b.stage {
+		b.clear()
+		b.stage, b.bar = u.Stage, b.g.progress(int((u.Total+1<<20-1)>>20))
+	}
+	what := "MiB"
+	if u.Stage != "receiving" {
+		what += " " + u.Stage
+	}
+	b.bar.draw(int(u.Done>>20), what)
+}
+
+func (b *importBar) clear() {
+	if b.bar != nil {
+		b.bar.clear()
+	}
 }
 
 // imported says what has been imported and what is to be done before runs can

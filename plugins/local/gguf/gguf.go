@@ -23,6 +23,8 @@ const (
 	MaxMetadataBytes = 256 << 20 // everything before the weights
 	MaxBlocks        = 1024      // layers
 	maxDims          = 4         // of a tensor (GGML_MAX_DIMS)
+	maxAlignment     = 4096      // of the weights in bytes
+	defaultAlignment = 32        // of the weights in bytes, where the file does not say (GGUF specification)
 )
 
 // ErrDamaged is wrapped by every error of [Check] that says the file is cut
@@ -36,6 +38,14 @@ type File struct {
 	Values       map[string]Value // metadata
 	Tensors      []Tensor         // in order of offset
 	DataStart    int64            // where the weights begin, in bytes from the start of the file
+
+	entries []entry // where the metadata lies, in the order of the file
+}
+
+// entry is the place of one metadata entry, key included.
+type entry struct {
+	key      string
+	from, to int64 // bytes from the start of the file
 }
 
 // Value is a metadata value. Of an array only the strings and the 32-bit
@@ -67,6 +77,9 @@ func Check(r io.ReaderAt, size int64) (*File, error) {
 	f, err := d.file()
 	if err != nil {
 		return nil, err
+	}
+	if len(f.Tensors) == 0 {
+		return nil, damaged("it claims 0 tensors; 1 to %d are possible", MaxTensors)
 	}
 	if err := f.consistent(); err != nil {
 		return nil, err
@@ -100,10 +113,11 @@ func (d *decoder) file() (*File, error) {
 		return nil, err
 	case keys > MaxKeys:
 		return nil, damaged("it claims %d metadata entries, more than %d", keys, MaxKeys)
-	case tensors == 0 || tensors > MaxTensors:
+	case tensors > MaxTensors:
 		return nil, damaged("it claims %d tensors; 1 to %d are possible", tensors, MaxTensors)
 	}
 	for range keys {
+		from := d.at
 		key, err := d.name("key")
 		if err != nil {
 			return nil, err
@@ -116,6 +130,7 @@ func (d *decoder) file() (*File, error) {
 			return nil, fmt.Errorf("%w (at the key %q)", err, key)
 		}
 		f.Values[key] = v
+		f.entries = append(f.entries, entry{key, from, d.at})
 	}
 	if err := d.tensors(f, int(tensors)); err != nil {
 		return nil, err
@@ -124,11 +139,10 @@ func (d *decoder) file() (*File, error) {
 }
 
 func (d *decoder) tensors(f *File, n int) error {
-	align := uint64(32)
+	align := f.alignment()
 	if v, ok := f.Values["general.alignment"]; ok {
-		align = v.Uint
-		if v.Array || v.Type != typeUint32 || align < 8 || align > 4096 || align&(align-1) != 0 {
-			return damaged("general.alignment is not a power of two from 8 to 4096")
+		if v.Array || v.Type != typeUint32 || align < 8 || align > maxAlignment || align&(align-1) != 0 {
+			return damaged("general.alignment is not a power of two from 8 to %d", maxAlignment)
 		}
 	}
 	seen := map[string]bool{}
@@ -160,6 +174,14 @@ func (d *decoder) tensors(f *File, n int) error {
 		end = last
 	}
 	return nil
+}
+
+// alignment is what the weights are aligned to, in bytes.
+func (f *File) alignment() uint64 {
+	if v, ok := f.Values["general.alignment"]; ok {
+		return v.Uint
+	}
+	return defaultAlignment
 }
 
 func (d *decoder) tensor() (Tensor, error) {

@@ -317,6 +317,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/model-uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The uploads that are under way */
+        get: operations["uploads"];
+        put?: never;
+        /**
+         * Begin to send the files of a model, or go on with an upload
+         * @description One GGUF file, all parts of a split one, or the files of a Safetensors directory. The same files, by name and size, are the same upload: what has come of it is kept for a week. Compare the digests before you go on, and discard it where they differ.
+         */
+        post: operations["begin-upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far an upload is */
+        get: operations["upload"];
+        put?: never;
+        post?: never;
+        /** Forget an upload and what has come of it */
+        delete: operations["discard-upload"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-uploads/{upload}/files/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Send the next piece of a file */
+        put: operations["send-piece"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/model-uploads/{upload}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check what was sent and take the model in
+         * @description The parts of a split model are joined, Safetensors are converted. It joins the catalogue stopped; no run can use it until the policy names it. 201 when it is new, 200 when the same file was imported before.
+         */
+        post: operations["finish-upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -724,6 +800,9 @@ export interface components {
             met: boolean;
             want: string;
             what: string;
+        };
+        BeginUploadInBody: {
+            files: components["schemas"]["UploadFile"][];
         };
         Branch: {
             arms: components["schemas"]["Arm"][];
@@ -1191,6 +1270,27 @@ export interface components {
             /** @description Place in the mission, like steps[2].check. */
             path?: string;
         };
+        FinishUploadInBody: {
+            /**
+             * Format: int64
+             * @description Tokens of context to run it with; absent = chosen from the file.
+             */
+            context?: number;
+            /** @description Name that the model is to be known by; absent = that of its first file. */
+            file?: string;
+            /** @description Id in the catalogue; absent = made from the file's own name. */
+            id?: string;
+            /** @description Prompt profile; absent = the usual one. */
+            profile?: string;
+            /** @description SHA-256 in hex that the file, or what is made of several, must have. */
+            sha256?: string;
+            /** @description Start it at once. */
+            start?: boolean;
+            /** @description Chat template; absent = recognised from the file. */
+            template?: string;
+            /** @description For people; absent = what the file calls itself. */
+            title?: string;
+        };
         Generate: {
             from: string;
             instructions: string;
@@ -1483,6 +1583,32 @@ export interface components {
         ModelRule: {
             clearance: string;
             disabled?: boolean;
+        };
+        ModelUpload: {
+            /** Format: date-time */
+            beganAt: string;
+            /**
+             * Format: int64
+             * @description Size of a piece; the last of a file is what is left.
+             */
+            chunkBytes: number;
+            /**
+             * Format: int64
+             * @description Bytes that the stage has done.
+             */
+            done: number;
+            files: components["schemas"]["UploadedFile"][];
+            id: string;
+            /**
+             * @description What happens to it now.
+             * @enum {string}
+             */
+            stage: "receiving" | "checking" | "assembling";
+            /**
+             * Format: int64
+             * @description Bytes that it has to do; an estimate while a whole is assembled.
+             */
+            total: number;
         };
         Notice: {
             /** @description Name that programs may branch on, like starter-models. */
@@ -2169,6 +2295,29 @@ export interface components {
             seeds: number[];
             /** Format: int64 */
             tokens: number;
+        };
+        UploadFile: {
+            name: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+        };
+        UploadList: {
+            uploads: components["schemas"]["ModelUpload"][];
+        };
+        UploadedFile: {
+            /** @description SHA-256 over the SHA-256s of the pieces that are here. Compare it with the file before you go on with an upload. */
+            digest: string;
+            /**
+             * Format: int64
+             * @description Bytes that are here; the next piece begins there.
+             */
+            kept: number;
+            name: string;
+            /** Format: int64 */
+            size: number;
         };
         Usage: {
             /** Format: int64 */
@@ -2860,6 +3009,212 @@ export interface operations {
                 };
                 content: {
                     "application/yaml": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginUploadInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelUpload"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelUpload"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "discard-upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "send-piece": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description bytes FROM-TO/SIZE, both ends included, as in RFC 9110 section 14.4. */
+                "Content-Range": string;
+            };
+            path: {
+                upload: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelUpload"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "finish-upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishUploadInBody"];
+            };
+        };
+        responses: {
+            /** @description The same file was imported before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelEntry"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelEntry"];
                 };
             };
             /** @description Error */
