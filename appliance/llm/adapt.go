@@ -94,7 +94,11 @@ func (b *builder) extract() error {
 		}
 		var schema json.RawMessage
 		if b.m.Capabilities.JSONSchema {
-			schema = objectSchema(chunk)
+			var found *source
+			if b.t.Grounded {
+				found = newSource(p.Text)
+			}
+			schema = objectSchema(chunk, found)
 		}
 		b.a.asks = append(b.a.asks, chunk)
 		if err := b.request("fields", strings.Join(lines, "\n"), b.t.MaxTokens, schema); err != nil {
@@ -243,7 +247,7 @@ func (b *builder) classify() error {
 	}
 	var schema json.RawMessage
 	if b.m.Capabilities.JSONSchema {
-		schema = objectSchema([]asked{{Field{Name: "label", Type: TypeEnum, Values: names}, "label", "label"}})
+		schema = objectSchema([]asked{{Field{Name: "label", Type: TypeEnum, Values: names}, "label", "label"}}, nil)
 	}
 	return b.request("labels", strings.Join(lines, "\n"), b.t.MaxTokens, schema)
 }

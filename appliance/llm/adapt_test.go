@@ -3,6 +3,7 @@ package llm
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -290,5 +291,54 @@ func TestEstimateTokens(t *testing.T) {
 		if got := EstimateTokens(text); got != want {
 			t.Errorf("%q: got %d, want %d", text, got, want)
 		}
+	}
+}
+
+// TestGroundedSchemas: where the profile says so, a schema offers the dates and
+// decimals of the document, in every reading, and null; other types and other
+// profiles are as they were.
+func TestGroundedSchemas(t *testing.T) {
+	prof := profile(t, "generic-json")
+	task := *prof.Tasks[TaskExtract]
+	prof.Tasks = map[TaskKind]*TaskProfile{TaskExtract: &task}
+	model := Model{ID: "m", ContextTokens: 1 << 20, Capabilities: Capabilities{Lists: true, JSONSchema: true}}
+	types := func(text string, grounded bool) map[string]json.RawMessage {
+		task.Grounded = grounded
+		a, err := Adapt(Prompt{Kind: TaskExtract, Text: text, Fields: []Field{
+			{Name: "d", Type: TypeDecimal}, {Name: "day", Type: TypeDate}, {Name: "n", Type: TypeInteger}, {Name: "s", Type: TypeString},
+			{Name: "rows", Type: TypeList, Of: []Field{{Name: "d", Type: TypeDecimal}}},
+		}}, model, prof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var schema struct{ Properties map[string]json.RawMessage }
+		if err := json.Unmarshal(a.Requests[0].Schema, &schema); err != nil {
+			t.Fatal(err)
+		}
+		return schema.Properties
+	}
+	const text = "Total 1.234,50 EUR, refund -7.00, issued 03/04/2026, paid 3. Mai 2026"
+	free, held := types(text, false), types(text, true)
+	for name, want := range map[string]string{
+		"day":  `{"enum":["2026-03-04","2026-04-03","2026-05-03",null]}`,
+		"n":    string(free["n"]),
+		"s":    string(free["s"]),
+		"rows": strings.Replace(string(free["rows"]), string(free["d"]), string(held["d"]), 1),
+	} {
+		if got := string(held[name]); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	for _, n := range []string{`1234.50`, `-7.00`, `7.00`, `null`} {
+		if !strings.Contains(string(held["d"]), n) {
+			t.Errorf("d: %s has no %s", held["d"], n)
+		}
+	}
+	var many strings.Builder
+	for i := range maxLiterals + 1 {
+		fmt.Fprintf(&many, "%d.5\n", i)
+	}
+	if got := types(many.String(), true)["d"]; string(got) != string(free["d"]) {
+		t.Errorf("a table of figures: %.80s", got)
 	}
 }

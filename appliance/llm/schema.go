@@ -3,13 +3,16 @@ package llm
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 )
 
 // objectSchema returns the JSON Schema of an answer: an object with exactly the
 // fields that are asked, in their order, each possibly null. That a value is
 // really null where it may not be is for [Adapted.Read] to say: a schema that
-// forbade it would make the model invent one.
-func objectSchema(fields []asked) json.RawMessage {
+// forbade it would make the model invent one. Dates and decimals are those that
+// stand in found, if it is not nil: a model that copies cannot misread them.
+func objectSchema(fields []asked, found *source) json.RawMessage {
 	var b bytes.Buffer
 	b.WriteString(`{"type":"object","additionalProperties":false,"properties":{`)
 	for i, f := range fields {
@@ -18,7 +21,7 @@ func objectSchema(fields []asked) json.RawMessage {
 		}
 		b.Write(encode(f.key))
 		b.WriteByte(':')
-		b.Write(fieldSchema(f.field))
+		b.Write(fieldSchema(f.field, found))
 	}
 	b.WriteString(`},"required":[`)
 	for i, f := range fields {
@@ -31,7 +34,10 @@ func objectSchema(fields []asked) json.RawMessage {
 	return b.Bytes()
 }
 
-func fieldSchema(f Field) []byte {
+func fieldSchema(f Field, found *source) []byte {
+	if literals, ok := found.literals(f.Type); ok {
+		return []byte(`{"enum":[` + strings.Join(append(literals, "null"), ",") + `]}`)
+	}
 	switch f.Type {
 	case TypeDecimal:
 		return []byte(`{"type":["number","null"]}`)
@@ -52,7 +58,7 @@ func fieldSchema(f Field) []byte {
 		for i := range f.Of {
 			of[i] = asked{f.Of[i], f.Of[i].Name, f.Of[i].Name}
 		}
-		return []byte(`{"type":["array","null"],"items":` + string(objectSchema(of)) + `}`)
+		return []byte(`{"type":["array","null"],"items":` + string(objectSchema(of, found)) + `}`)
 	}
 	return []byte(`{"type":["string","null"]}`)
 }
@@ -67,4 +73,42 @@ func encode(v any) []byte {
 		return []byte("null")
 	}
 	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// maxLiterals bounds how many values a schema lists. A document with more
+// numbers is a table of figures; there the type alone holds the model.
+const maxLiterals = 400
+
+// literals returns the JSON of every value of a type that stands in the text,
+// sorted, and whether the type has such values and they are few enough to list.
+// A nil source has none. Numbers keep the digits after the point as written; one
+// that may be negative is there both ways.
+func (s *source) literals(t FieldType) ([]string, bool) {
+	if s == nil {
+		return nil, false
+	}
+	var all []string
+	switch t {
+	case TypeDate:
+		for _, d := range findDates(s.text) {
+			all = append(all, `"`+d.day.String()+`"`)
+		}
+	case TypeDecimal:
+		for _, n := range findNumbers(s.text) {
+			whole, _, _ := strings.Cut(n.value, ".")
+			literal := whole
+			if n.digit != "" {
+				literal += "." + n.digit
+			}
+			all = append(all, literal)
+			if s.negative(n.span) && strings.Trim(literal, "0.") != "" {
+				all = append(all, "-"+literal)
+			}
+		}
+	default:
+		return nil, false
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return all, len(all) <= maxLiterals
 }
