@@ -162,10 +162,16 @@ func (d *decision) constraint(o *Offer, cost int64) (Reason, string) {
 	q, b := d.q, d.p.Budget
 	tokens := int64(q.Spent.InputTokens) + int64(q.Spent.OutputTokens) + int64(q.Tokens)
 	switch {
-	case !o.Capabilities.Can(q.Kind):
+	case q.Embed && o.Capabilities.Embeddings == 0:
+		return NotCapable, "it makes no vectors of texts"
+	case !q.Embed && o.Capabilities.Embeddings > 0 && len(o.Capabilities.Tasks) == 0:
+		return NotCapable, "it makes vectors of texts and writes none"
+	case !q.Embed && !o.Capabilities.Can(q.Kind):
 		return NotCapable, "it cannot do work of the kind " + quote(string(q.Kind))
 	case q.Lists && !o.Capabilities.Lists:
 		return NotCapable, "it cannot extract lists"
+	case q.Images && !o.Capabilities.Vision:
+		return NotCapable, "it cannot see images"
 	case q.Tokens > o.ContextTokens:
 		return TooLong, "the work needs up to " + strconv.Itoa(q.Tokens) + " tokens; its context holds " + strconv.Itoa(o.ContextTokens)
 	case b.RunTokens > 0 && tokens > b.RunTokens:

@@ -58,6 +58,7 @@ func TestDecide(t *testing.T) {
 	up := func(*Offer) {}
 	down := func(o *Offer) { o.Down = "the process has ended" }
 	external := func(o *Offer) { o.Boundary = llm.External }
+	encoder := func(o *Offer) { o.Capabilities, o.ContextTokens = llm.Capabilities{Embeddings: 64}, 512 }
 	for _, row := range []struct {
 		says   string
 		query  Query
@@ -83,6 +84,13 @@ func TestDecide(t *testing.T) {
 		{"no class at all", Query{Class: "-"}, offers{"a": up}, "", "a clearance-below-class the policy knows no data class “-”, so nothing is cleared for it", false},
 		{"work that a model cannot do", Query{Kind: llm.TaskGenerate}, offers{"a": up}, "", "a not-capable it cannot do work of the kind “generate”", true},
 		{"lists", Query{Lists: true}, offers{"a": func(o *Offer) { o.Capabilities.Lists = false }, "b": up}, "b", "a not-capable it cannot extract lists", false},
+		{"images", Query{Images: true}, offers{"a": up, "b": func(o *Offer) { o.Capabilities.Vision = true }}, "b", "a not-capable it cannot see images", false},
+		{"images that nobody sees", Query{Images: true}, offers{"a": up, "b": up}, "", "b not-capable it cannot see images", false},
+		{"text for a model that sees images as well", Query{}, offers{"a": func(o *Offer) { o.Capabilities.Vision = true }}, "a", "b down no provider offers it at the moment", false},
+		{"vectors", Query{Embed: true}, offers{"a": up, "b": encoder}, "b", "a not-capable it makes no vectors of texts", false},
+		{"vectors of a text that is too long", Query{Embed: true, Tokens: 513}, offers{"a": up, "b": encoder}, "", "b context-too-long the work needs up to 513 tokens; its context holds 512", false},
+		{"text for a model that makes vectors", Query{}, offers{"a": encoder, "b": up}, "b", "a not-capable it makes vectors of texts and writes none", false},
+		{"text for a model that does both", Query{}, offers{"a": func(o *Offer) { o.Capabilities.Embeddings = 64 }}, "a", "b down no provider offers it at the moment", false},
 		{"work that is too long", Query{Tokens: 5000}, offers{"a": up, "b": func(o *Offer) { o.ContextTokens = 9000 }}, "", "a context-too-long the work needs up to 5000 tokens; its context holds 4096", false},
 		{"too many tokens for the run", Query{Tokens: 1000, Spent: llm.Usage{InputTokens: 8000, OutputTokens: 1001}}, offers{"a": up}, "", "a over-budget with this call the run could use 10001 tokens; its budget is 10000", true},
 		{"too much money for the run", Query{Tokens: 600, SpentMicros: 401}, offers{"a": down, "b": up}, "", "b over-budget with this call the run could cost 0.001001; its budget is 0.001", true},
@@ -102,7 +110,7 @@ func TestDecide(t *testing.T) {
 			if q.Class == "" {
 				q.Class = "restricted"
 			}
-			if q.Kind == "" {
+			if q.Kind == "" && !q.Embed {
 				q.Kind = llm.TaskExtract
 			}
 			source := site
@@ -220,6 +228,7 @@ func drawQuery(t *rapid.T, p *Policy) Query {
 	return Query{
 		Class: drawClass(t, p, "class"), Kind: rapid.SampledFrom([]llm.TaskKind{llm.TaskExtract, llm.TaskExtract, llm.TaskExtract, llm.TaskClassify, llm.TaskClassify, ""}).Draw(t, "kind"),
 		Grade: rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3, -1}).Draw(t, "grade"), Tokens: rapid.IntRange(0, 2000).Draw(t, "tokens"), Lists: !mostly(t, "no lists"),
+		Images: !mostly(t, "no images"), Embed: !mostly(t, "no vectors"),
 		SpentMicros: rapid.Int64Range(0, 6000).Draw(t, "spent"), Tried: rapid.SliceOfN(rapid.SampledFrom(ids), 0, 1).Draw(t, "tried"),
 	}
 }
@@ -235,6 +244,11 @@ func drawOffers(t *rapid.T) []Offer {
 		o.Boundary = rapid.SampledFrom([]llm.Boundary{llm.Embedded, llm.Embedded, llm.Site, llm.Site, llm.External, llm.External, "", "moon"}).Draw(t, "boundary")
 		o.ContextTokens = 6000 - rapid.IntRange(0, 5500).Draw(t, "context")
 		o.Capabilities.Lists = mostly(t, "can list")
+		o.Capabilities.Vision = rapid.Bool().Draw(t, "can see")
+		o.Capabilities.Embeddings = 64 * rapid.IntRange(0, 1).Draw(t, "vectors")
+		if o.Capabilities.Embeddings > 0 && !mostly(t, "does both") {
+			o.Capabilities.Tasks = nil
+		}
 		o.Price.MicrosPerSecond = rapid.Int64Range(0, 3).Draw(t, "price") * 500
 		o.LatencyMicros = rapid.Int64Range(0, 3).Draw(t, "latency") * 1_000_000
 		o.Down = rapid.SampledFrom([]string{"", "", "", "", "gone"}).Draw(t, "down")
@@ -305,6 +319,56 @@ func TestDecideNeverLeaks(t *testing.T) {
 	})
 	if chosen < 20 {
 		t.Errorf("only %d random queries had a model to choose, so little was tested", chosen)
+	}
+}
+
+// incapable says what the chosen model cannot do of the work, or "". It is
+// written from the definition of capabilities and shares no code with Decide.
+func incapable(q Query, r Route, offers []Offer) string {
+	for _, o := range offers {
+		if o.ID != r.Model {
+			continue
+		}
+		switch c := o.Capabilities; {
+		case q.Images && !c.Vision:
+			return "it is shown images and is blind"
+		case q.Embed != (c.Embeddings > 0) && (q.Embed || len(c.Tasks) == 0):
+			return "vectors and text are mixed up"
+		case !q.Embed && !slices.Contains(c.Tasks, q.Kind):
+			return "it cannot do the task"
+		}
+	}
+	return ""
+}
+
+// TestDecideChoosesTheCapable: whatever models are on offer, the chosen one can
+// do the work.
+func TestDecideChoosesTheCapable(t *testing.T) {
+	images, vectors, caught := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		p, q, offers := drawAll(t)
+		for i, q := range append(variants(q), variants(q)...) {
+			q.Images, q.Embed = i%2 == 0, i%5 < 2
+			r := p.Decide(q, offers)
+			if why := incapable(q, r, offers); why != "" {
+				t.Fatalf("%s is chosen for %+v: %s", r.Model, q, why)
+			}
+			if r.Model != "" && q.Images {
+				images++
+			}
+			if r.Model != "" && q.Embed {
+				vectors++
+			}
+			// Negative control: what would be chosen if nobody asked.
+			blind := q
+			blind.Images, blind.Embed = false, false
+			if incapable(q, p.Decide(blind, offers), offers) != "" {
+				caught++
+			}
+		}
+	})
+	if images < 5 || vectors < 5 || caught < 5 {
+		t.Errorf("%d queries with images and %d for vectors had a model to choose, and %d wrong choices were caught; so little was tested", images, vectors, caught)
 	}
 }
 

@@ -86,6 +86,8 @@ type Query struct {
 	Caller      string        `json:"caller,omitempty"` // id of the principal on whose behalf the run goes
 	Tokens      int           `json:"tokens"`           // upper estimate of prompt and completion together
 	Lists       bool          `json:"lists"`            // the work needs lists of objects
+	Images      bool          `json:"images,omitempty"` // the model will be shown images
+	Embed       bool          `json:"embed,omitempty"`  // the work is to make vectors of texts; Kind is then empty
 	Spent       llm.Usage     `json:"spent"`            // what the run has used so far
 	SpentMicros int64         `json:"spentMicros"`
 	Tried       []llm.ModelID `json:"tried"` // models that already failed this attempt; they come last, never first
