@@ -98,7 +98,7 @@ func (b *builder) extract() error {
 			if b.t.Grounded {
 				found = newSource(p.Text)
 			}
-			schema = objectSchema(chunk, found)
+			schema = answerSchema(chunk, found)
 		}
 		b.a.asks = append(b.a.asks, chunk)
 		if err := b.request("fields", strings.Join(lines, "\n"), b.t.MaxTokens, schema); err != nil {
@@ -247,7 +247,7 @@ func (b *builder) classify() error {
 	}
 	var schema json.RawMessage
 	if b.m.Capabilities.JSONSchema {
-		schema = objectSchema([]asked{{Field{Name: "label", Type: TypeEnum, Values: names}, "label", "label"}}, nil)
+		schema = objectSchema([]asked{{Field{Name: "label", Type: TypeEnum, Values: names}, "label", "label"}}, nil, nil, []byte(anyText))
 	}
 	return b.request("labels", strings.Join(lines, "\n"), b.t.MaxTokens, schema)
 }

@@ -295,8 +295,8 @@ func TestEstimateTokens(t *testing.T) {
 }
 
 // TestGroundedSchemas: where the profile says so, a schema offers the dates and
-// decimals of the document, in every reading, and null; other types and other
-// profiles are as they were.
+// decimals of the document, in every reading, the pieces of its text, and null;
+// other types, strings in lists and other profiles are as they were.
 func TestGroundedSchemas(t *testing.T) {
 	prof := profile(t, "generic-json")
 	task := *prof.Tasks[TaskExtract]
@@ -306,14 +306,20 @@ func TestGroundedSchemas(t *testing.T) {
 		task.Grounded = grounded
 		a, err := Adapt(Prompt{Kind: TaskExtract, Text: text, Fields: []Field{
 			{Name: "d", Type: TypeDecimal}, {Name: "day", Type: TypeDate}, {Name: "n", Type: TypeInteger}, {Name: "s", Type: TypeString},
-			{Name: "rows", Type: TypeList, Of: []Field{{Name: "d", Type: TypeDecimal}}},
+			{Name: "rows", Type: TypeList, Of: []Field{{Name: "d", Type: TypeDecimal}, {Name: "s", Type: TypeString}}},
 		}}, model, prof)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var schema struct{ Properties map[string]json.RawMessage }
+		var schema struct {
+			Properties map[string]json.RawMessage
+			Defs       map[string]map[string]string `json:"$defs"`
+		}
 		if err := json.Unmarshal(a.Requests[0].Schema, &schema); err != nil {
 			t.Fatal(err)
+		}
+		if got := schema.Defs["text"]["x-excerptOf"]; grounded != (got == text) || !grounded && got != "" {
+			t.Errorf("strings are pieces of %q", got)
 		}
 		return schema.Properties
 	}
@@ -322,7 +328,7 @@ func TestGroundedSchemas(t *testing.T) {
 	for name, want := range map[string]string{
 		"day":  `{"enum":["2026-03-04","2026-04-03","2026-05-03",null]}`,
 		"n":    string(free["n"]),
-		"s":    string(free["s"]),
+		"s":    `{"anyOf":[{"$ref":"#/$defs/text"},{"type":"null"}]}`,
 		"rows": strings.Replace(string(free["rows"]), string(free["d"]), string(held["d"]), 1),
 	} {
 		if got := string(held[name]); got != want {

@@ -25,7 +25,7 @@ type TaskProfile struct {
 	Label     string               `json:"label,omitempty"`     // classify: one line per label, with {name} and {about}
 	Types     map[FieldType]string `json:"types,omitempty"`     // extract: the dialect's word for a type; a type that is absent cannot be asked for
 	Names     map[string]string    `json:"names,omitempty"`     // extract: the dialect's word for a field name; absent = the name itself
-	Grounded  bool                 `json:"grounded,omitempty"`  // extract: a schema allows only dates and numbers that stand in the document
+	Grounded  bool                 `json:"grounded,omitempty"`  // extract: a schema allows only dates, decimals and texts that stand in the document; for providers that know x-excerptOf
 	PerAsk    int                  `json:"perAsk,omitempty"`    // extract: fields per request; 0 = all in one
 	MaxTokens int                  `json:"maxTokens,omitempty"` // bound of the output of one request
 }

@@ -3,25 +3,49 @@ package llm
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// objectSchema returns the JSON Schema of an answer: an object with exactly the
+// answerSchema returns the JSON Schema of an answer: an object with exactly the
 // fields that are asked, in their order, each possibly null. That a value is
 // really null where it may not be is for [Adapted.Read] to say: a schema that
-// forbade it would make the model invent one. Dates and decimals are those that
-// stand in found, if it is not nil: a model that copies cannot misread them.
-func objectSchema(fields []asked, found *source) json.RawMessage {
+// forbade it would make the model invent one.
+//
+// If found is not nil, dates and decimals are those that stand in it, and
+// strings are pieces of it: a model that copies cannot misread them. Strings in
+// lists are free, because tables break texts over lines.
+func answerSchema(fields []asked, found *source) json.RawMessage {
+	var defs []byte
+	text := []byte(anyText)
+	if found != nil && len(found.text) <= maxExcerptText && slices.ContainsFunc(fields, func(f asked) bool { return f.field.Type == TypeString }) {
+		defs = fmt.Appendf(nil, `"$defs":{"text":{"type":"string","x-excerptOf":%s}},`, encode(found.text))
+		text = []byte(`{"anyOf":[{"$ref":"#/$defs/text"},{"type":"null"}]}`)
+	}
+	return objectSchema(fields, found, defs, text)
+}
+
+// maxExcerptText is the longest text in bytes that strings are held to.
+const maxExcerptText = 32 << 10
+
+// objectSchema returns the schema of an object; text is that of its strings.
+func objectSchema(fields []asked, found *source, defs, text []byte) json.RawMessage {
 	var b bytes.Buffer
-	b.WriteString(`{"type":"object","additionalProperties":false,"properties":{`)
+	b.WriteByte('{')
+	b.Write(defs)
+	b.WriteString(`"type":"object","additionalProperties":false,"properties":{`)
 	for i, f := range fields {
 		if i > 0 {
 			b.WriteByte(',')
 		}
 		b.Write(encode(f.key))
 		b.WriteByte(':')
-		b.Write(fieldSchema(f.field, found))
+		if f.field.Type == TypeString {
+			b.Write(text)
+		} else {
+			b.Write(fieldSchema(f.field, found))
+		}
 	}
 	b.WriteString(`},"required":[`)
 	for i, f := range fields {
@@ -58,10 +82,13 @@ func fieldSchema(f Field, found *source) []byte {
 		for i := range f.Of {
 			of[i] = asked{f.Of[i], f.Of[i].Name, f.Of[i].Name}
 		}
-		return []byte(`{"type":["array","null"],"items":` + string(objectSchema(of, found)) + `}`)
+		return []byte(`{"type":["array","null"],"items":` + string(objectSchema(of, found, nil, []byte(anyText))) + `}`)
 	}
-	return []byte(`{"type":["string","null"]}`)
+	return []byte(anyText)
 }
+
+// anyText is the schema of a string that may be null.
+const anyText = `{"type":["string","null"]}`
 
 // encode returns the JSON of a string, or of a list or map of strings. Invalid
 // UTF-8 becomes U+FFFD; HTML is left as it is.

@@ -140,7 +140,7 @@ func (c *compiler) text(d *dfa, json bool, low, high, next int32) int32 {
 var (
 	annotations = []string{"title", "description", "default", "example", "examples", "$comment", "$schema", "$id", "$defs", "definitions", "deprecated", "readOnly", "writeOnly"}
 	byType      = map[string][]string{
-		"string": {"minLength", "maxLength", "pattern", "format"},
+		"string": {"minLength", "maxLength", "pattern", "format", excerptOf},
 		"number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
 		"array":  {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"},
 		"object": {"properties", "required", "additionalProperties"},

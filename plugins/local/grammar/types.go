@@ -21,6 +21,17 @@ func (c *compiler) bound(v value, ptr, keyword string, other int32) int32 {
 
 // str adds a string.
 func (c *compiler) str(v value, ptr string, next int32) int32 {
+	if text, ok := v.get(excerptOf); ok {
+		for _, keyword := range byType["string"] {
+			if _, has := v.get(keyword); has && keyword != excerptOf {
+				return c.fail(ptr, keyword, "next to %q it is not supported", excerptOf)
+			}
+		}
+		if text.kind != '"' {
+			return c.fail(ptr, excerptOf, "it must be a string")
+		}
+		return c.byte('"', c.excerpt(text.text, ptr, next))
+	}
 	low, high := c.bound(v, ptr, "minLength", 0), c.bound(v, ptr, "maxLength", -1)
 	if high >= 0 && low > high {
 		return c.fail(ptr, "minLength", "it is greater than maxLength")
