@@ -1,6 +1,6 @@
 // Package exam asks a model the same questions on every host before anybody
 // relies on it: whether it ends its turn, writes JSON, reads fields and finds
-// things in long texts, how fast it is here and what memory it takes. The
+// things in long texts, calls tools and makes up nothing, how fast it is here and what memory it takes. The
 // questions are built in, so nothing of the site is sent. The score says what a
 // model can do at the least, not how good it is at the site's own work. Start
 // with [Run].
@@ -57,6 +57,11 @@ const (
 	Lists   = "lists"   // rows of a table
 	Labels  = "labels"  // classification
 	Needles = "needles" // one line in a long text, at several depths
+
+	Language = "language" // fields of documents in a second language, German
+	Schemas  = "schemas"  // answers under schemas, also at a high temperature
+	Tools    = "tools"    // calls of tools: one, two at once, nested arguments, none
+	Refusal  = "refusal"  // makes up nothing; a model that cannot write says so
 )
 
 // maxFaults bounds what is told about the faults of one part.
@@ -82,6 +87,19 @@ func Run(ctx context.Context, s Subject) (Scorecard, error) {
 			}
 		}
 	}
+	if s.Model.Capabilities.JSONSchema {
+		if err := e.schemas(ctx); err != nil {
+			return Scorecard{}, err
+		}
+	}
+	if s.Model.Capabilities.Tools {
+		if err := e.tools(ctx); err != nil {
+			return Scorecard{}, err
+		}
+	}
+	if err := e.refusal(ctx); err != nil {
+		return Scorecard{}, err
+	}
 	needles, err := e.needles(ctx)
 	if err != nil {
 		return Scorecard{}, err
@@ -89,7 +107,7 @@ func Run(ctx context.Context, s Subject) (Scorecard, error) {
 	end := s.Now()
 	card := Scorecard{Lock: s.Model.Lock.Digest(), At: end.UTC(), Seconds: end.Sub(start).Seconds(), NeedleTokens: needles,
 		PrefillPerSecond: rate(e.read, e.reading), DecodePerSecond: rate(e.written, e.writing)}
-	for _, name := range []string{Turn, JSON, Fields, Absent, Lists, Labels, Needles} {
+	for _, name := range []string{Turn, JSON, Fields, Absent, Lists, Labels, Language, Schemas, Tools, Refusal, Needles} {
 		if p := e.parts[name]; p != nil {
 			card.Parts = append(card.Parts, *p)
 		}
@@ -224,6 +242,8 @@ func (e *examiner) extract(ctx context.Context, q question) error {
 		want, got := q.want[f.Name], answer.Values[f.Name]
 		part := Fields
 		switch {
+		case q.german:
+			part = Language
 		case want == "null":
 			part = Absent
 		case f.Type == llm.TypeList:

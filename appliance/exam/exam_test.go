@@ -80,7 +80,7 @@ func TestAGoodModelPasses(t *testing.T) {
 			t.Errorf("%s: %d of %d: %q", p.Name, p.Passed, p.Total, p.Faults)
 		}
 	}
-	if len(c.Parts) != 7 || c.Lock != s.Model.Lock.Digest() || c.MemoryBytes != 42 || c.NeedleTokens < 500 || c.At.IsZero() {
+	if len(c.Parts) != 9 || c.Lock != s.Model.Lock.Digest() || c.MemoryBytes != 42 || c.NeedleTokens < 500 || c.At.IsZero() {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -14,6 +14,7 @@ type question struct {
 	text   string
 	fields []llm.Field
 	want   map[string]string // by field, as JSON; null = the document does not say
+	german bool              // its fields count for the second language
 }
 
 func field(name string, t llm.FieldType, about string) llm.Field {
@@ -53,6 +54,15 @@ func questions(m llm.Model) []question {
 			want: map[string]string{"order_number": `"BB-7731"`, "delivery_date": `"2026-05-09"`, "currency": `"GBP"`, "invoice_number": "null"},
 		},
 	}
+	list = append(list, question{
+		german: true,
+		text:   "Von: einkauf@brackwasser-werft.example\nBetreff: Bestellung BW-4471\n\nGuten Tag,\n\nbitte liefern Sie 30 Festmacherleinen bis zum 9. Mai 2026 an unsere Werft in Husum.\nDer vereinbarte Preis beträgt 1.125,50 EUR.\n\nFreundliche Grüße\nJette Lorenzen\n",
+		fields: []llm.Field{
+			field("order_number", llm.TypeString, "number of the order"), field("delivery_date", llm.TypeDate, "when to deliver"),
+			field("total_amount", llm.TypeDecimal, "agreed price"), field("invoice_number", llm.TypeString, "number of the invoice"),
+		},
+		want: map[string]string{"order_number": `"BW-4471"`, "delivery_date": `"2026-05-09"`, "total_amount": "1125.50", "invoice_number": "null"},
+	})
 	if m.Capabilities.Lists {
 		list = append(list, question{
 			text: "Delivery note 5521\n\n3 x rope 20 m\n12 x shackle\n1 x anchor 15 kg\n",

@@ -42,6 +42,10 @@ type Fake struct {
 	// unless it returns nil.
 	Sick func() error
 
+	// What its entry of the catalogue says it can, a model does: with the
+	// capability Tools it calls the tools that the last message names, with
+	// Thinking it thinks [Thought] where an effort is asked for.
+
 	// MicrosPerToken is the wall time that usage claims per token, input and
 	// output alike; 0 is 100. No clock is read.
 	MicrosPerToken int64
@@ -66,6 +70,9 @@ func Model(id llm.ModelID) llm.Model {
 		Lock: llm.Lock{Weights: "fake-" + string(id), Engine: "fake"},
 	}
 }
+
+// Thought is what a fake thinks that can and is asked to.
+const Thought = "Let me see."
 
 // Describe implements llm.Provider.
 func (f *Fake) Describe(ctx context.Context) (llm.Description, error) {
@@ -137,6 +144,14 @@ func (f *Fake) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta)
 			return llm.Response{}, typed(ctx, err)
 		}
 	}
+	var called []llm.ToolCall
+	if m.Capabilities.Tools {
+		if called, err = calls(r); err != nil {
+			return llm.Response{}, err
+		}
+	} else if len(r.Tools) > 0 {
+		return llm.Response{}, &llm.Error{Kind: llm.Invalid, Message: fmt.Sprintf("the model %q cannot call tools", m.ID)}
+	}
 	answer := f.Answer
 	if answer == nil {
 		answer = Rules
@@ -156,8 +171,21 @@ func (f *Fake) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta)
 	if limit > 0 && len(tokens) > limit {
 		tokens, finish = tokens[:limit], llm.FinishLength
 	}
-	res := llm.Response{Finish: finish}
+	if len(called) > 0 {
+		tokens, finish = nil, llm.FinishTools
+	}
+	res := llm.Response{Finish: finish, Calls: called}
 	res.Usage.InputTokens, res.Usage.OutputTokens = in, len(tokens)
+	if m.Capabilities.Thinking && r.Effort != llm.EffortNone && r.Effort != llm.EffortDefault {
+		res.Thinking = Thought
+		res.Usage.ThinkingTokens = len(pieces(Thought))
+		res.Usage.OutputTokens += res.Usage.ThinkingTokens
+	}
+	if d := (llm.Delta{Thinking: res.Thinking, Calls: called}); emit != nil && !d.Empty() {
+		if err := emit(d); err != nil {
+			return llm.Response{}, err
+		}
+	}
 	for _, t := range tokens {
 		if err := ctx.Err(); err != nil {
 			return llm.Response{}, typed(ctx, err)
@@ -181,7 +209,7 @@ func (f *Fake) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta)
 	if per == 0 {
 		per = 100
 	}
-	res.Usage.DurationMicros = per * int64(in+len(tokens))
+	res.Usage.DurationMicros = per * int64(in+res.Usage.OutputTokens)
 	return res, nil
 }
 

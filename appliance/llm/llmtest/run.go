@@ -44,6 +44,12 @@ func ExtractRequest() llm.Request {
 	}}
 }
 
+// row is one test of the suite.
+type row struct {
+	name string
+	test func(*testing.T)
+}
+
 // suite is one run of the conformance suite.
 type suite struct {
 	Options
@@ -71,10 +77,7 @@ func Run(t *testing.T, open func(t *testing.T) llm.Provider, o Options) {
 	if s.whole.Usage.OutputTokens < 8 || s.whole.Finish != llm.FinishStop {
 		t.Fatalf("the request of the suite must be answered with 8 tokens or more and a stop; got %+v", s.whole)
 	}
-	for _, row := range []struct {
-		name string
-		test func(*testing.T)
-	}{
+	rows := []row{
 		{"the response repeats what was streamed", s.streams},
 		{"greedy decoding is a function of the request", s.repeats},
 		{"token probabilities belong to the output", s.logprobs},
@@ -88,7 +91,14 @@ func Run(t *testing.T, open func(t *testing.T) llm.Provider, o Options) {
 		{"a context that ends, ends the call", s.cancels},
 		{"an error of emit ends the call and comes back", s.emitFails},
 		{"calls at the same time do not disturb each other", s.together},
-	} {
+	}
+	if s.model.Capabilities.Tools {
+		rows = append(rows, s.toolRows()...)
+	}
+	if s.model.Capabilities.Thinking {
+		rows = append(rows, s.thinkRows()...)
+	}
+	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			row.test(t)
 			if got, err := s.p.Generate(t.Context(), s.request(nil), nil); err != nil || got.Text != s.whole.Text {
