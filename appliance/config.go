@@ -58,7 +58,8 @@ type TLS struct {
 // Runner bounds the local inference runner.
 type Runner struct {
 	Threads     int   `yaml:"threads"`     // per model
-	Parallel    int   `yaml:"parallel"`    // calls handed to one model at once; it may work on them in turn
+	Parallel    int   `yaml:"parallel"`    // calls that one model works on at once
+	CacheBytes  int64 `yaml:"cacheBytes"`  // keys and values of one imported model; one whole context always fits
 	MemoryBytes int64 `yaml:"memoryBytes"` // address space of one runner; 0 = no limit
 }
 
@@ -74,7 +75,7 @@ func DefaultConfig(data string) Config {
 	return Config{
 		Data:          data,
 		Listen:        "127.0.0.1:8080",
-		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4},
+		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4, CacheBytes: 1 << 30},
 		Runs:          64,
 		DocumentBytes: 10 << 20,
 		ModelBytes:    64 << 30,
@@ -141,6 +142,7 @@ func (c Config) Validate() error {
 	}{
 		{"runner.threads", int64(c.Runner.Threads), 1, 256},
 		{"runner.parallel", int64(c.Runner.Parallel), 1, 64},
+		{"runner.cacheBytes", c.Runner.CacheBytes, 0, 1 << 50},
 		{"runs", int64(c.Runs), 1, 10_000},
 		{"documentBytes", c.DocumentBytes, 1 << 10, 100 << 20},
 		{"modelBytes", c.ModelBytes, 1 << 20, 1 << 40},

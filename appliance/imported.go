@@ -88,7 +88,7 @@ func (m *models) enlist(i *imported) (*modelEntry, error) {
 	var err error
 	weights := plugins.Inherit{Flag: "model", Path: m.kept.Path(i.SHA256)}
 	patience := time.Minute + time.Duration(2*i.SizeBytes/loadBytesPerSecond)*time.Second
-	if e.child, err = m.runnerFor(e.model, i.Card.Template, weights, m.memoryBound(i), patience); err != nil {
+	if e.child, err = m.runnerFor(e.model, m.cacheTokens(i), i.Card.Template, weights, m.memoryBound(i), patience); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
@@ -110,13 +110,21 @@ func lists(p llm.Profile) bool {
 	return t != nil && t.Types[llm.TypeList] != ""
 }
 
+// cacheTokens returns how many tokens the key-value cache of a model holds.
+func (m *models) cacheTokens(i *imported) int {
+	return i.Card.CacheTokens(i.ContextTokens, max(1, m.config.Runner.Parallel), m.config.Runner.CacheBytes)
+}
+
+// needs returns the memory that a model is estimated to need as it is served.
+func (m *models) needs(i *imported) catalogue.Memory { return i.Card.Estimate(m.cacheTokens(i)) }
+
 // memoryBound returns the memory that the process of a model may write to. A
 // file that needs far more than was estimated harms only itself.
 func (m *models) memoryBound(i *imported) int64 {
 	if m.config.Runner.MemoryBytes > 0 {
 		return m.config.Runner.MemoryBytes
 	}
-	total := i.Card.Estimate(i.ContextTokens).Total()
+	total := m.needs(i).Total()
 	bound := max(total+min(total, 16<<30), total+1<<30)
 	if host := catalogue.Installed(); host > 0 {
 		bound = min(bound, host/10*9)
@@ -158,7 +166,7 @@ func (m *models) startable(e *modelEntry) error {
 // fit returns what a model is estimated to need, what it may have, 0 where
 // that is not known, and what bounds it.
 func (m *models) fit(i *imported) (need catalogue.Memory, have int64, what string) {
-	need, have, what = i.Card.Estimate(i.ContextTokens), catalogue.Available(), "the memory that this host has available now"
+	need, have, what = m.needs(i), catalogue.Available(), "the memory that this host has available now"
 	if have > 0 {
 		have = max(have-m.promised(i), 1)
 	}
@@ -177,7 +185,7 @@ func (m *models) promised(but *imported) int64 {
 		if e.imported == nil || e.imported.ID == but.ID || s.Phase != plugins.Ready && s.Phase != plugins.Starting {
 			continue
 		}
-		sum += max(0, min(e.imported.Card.Estimate(e.imported.ContextTokens).Total(), 1<<50)-s.MemoryBytes)
+		sum += max(0, min(m.needs(e.imported).Total(), 1<<50)-s.MemoryBytes)
 	}
 	return sum
 }

@@ -185,7 +185,7 @@ func (m *models) add(s starter) error {
 		Calibration:  s.Calibration,
 		Lock:         llm.Lock{Profile: profile.Digest, Calibration: s.Calibration.Digest(), Sampling: profile.Sampling},
 	}}
-	if e.child, err = m.runnerFor(e.model, profile.Template, plugins.Inherit{Flag: "model", Image: weights}, m.config.Runner.MemoryBytes, 0); err != nil {
+	if e.child, err = m.runnerFor(e.model, 0, profile.Template, plugins.Inherit{Flag: "model", Image: weights}, m.config.Runner.MemoryBytes, 0); err != nil {
 		return err
 	}
 	m.entries[s.ID] = e
@@ -193,8 +193,9 @@ func (m *models) add(s starter) error {
 	return nil
 }
 
-// runnerFor prepares a child that serves the model from a file of weights.
-func (m *models) runnerFor(model llm.Model, template string, weights plugins.Inherit, memoryBytes int64, patience time.Duration) (*plugins.Child, error) {
+// runnerFor prepares a child that serves the model from a file of weights, with
+// a key-value cache of so many tokens; 0 = a whole context for each call.
+func (m *models) runnerFor(model llm.Model, cacheTokens int, template string, weights plugins.Inherit, memoryBytes int64, patience time.Duration) (*plugins.Child, error) {
 	model.Calibration = nil // answers are read here; the child only gives them
 	card, err := json.Marshal(model)
 	if err != nil {
@@ -205,7 +206,8 @@ func (m *models) runnerFor(model llm.Model, template string, weights plugins.Inh
 		Image: m.runner,
 		Args: []string{
 			"-card", string(card), "-template", template,
-			"-threads", fmt.Sprint(m.config.Runner.Threads), "-context", fmt.Sprint(model.ContextTokens),
+			"-threads", fmt.Sprint(m.config.Runner.Threads), "-parallel", fmt.Sprint(m.config.Runner.Parallel), "-context", fmt.Sprint(model.ContextTokens),
+			"-cache", fmt.Sprint(cacheTokens),
 		},
 		Files:        []plugins.Inherit{weights},
 		Dir:          filepath.Join(m.config.Data, "run"),

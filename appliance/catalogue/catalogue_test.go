@@ -113,6 +113,18 @@ func TestEstimate(t *testing.T) {
 	if half := c.Estimate(4096); half.Cache != m.Cache/2 || half.Total() >= m.Total() {
 		t.Errorf("half the context: %+v", half)
 	}
+	for _, row := range []struct {
+		context, parallel int
+		bytes             int64
+		want              int
+	}{{1024, 4, 1 << 30, 4096}, {8192, 4, 1 << 30, 8192}, {4096, 4, 1 << 30, 8192}, {32768, 4, 1 << 30, 32768}, {1024, 1, 0, 1024}} {
+		if got := c.CacheTokens(row.context, row.parallel, row.bytes); got != row.want {
+			t.Errorf("%+v: a cache of %d tokens", row, got)
+		}
+	}
+	if got := (Card{}).CacheTokens(512, 4, 0); got != 2048 {
+		t.Errorf("a model of unknown shape gets a cache of %d tokens", got)
+	}
 }
 
 // TestEstimateDoesNotWrap: numbers beyond reason make a model large, never

@@ -17,7 +17,7 @@ import (
 // which save cache, are not looked for.
 type Memory struct {
 	Weights int64 `json:"weights"`
-	Cache   int64 `json:"cache"` // keys and values at the full context
+	Cache   int64 `json:"cache"` // keys and values of all calls at once
 	Work    int64 `json:"work"`  // intermediate results, tokenizer and process
 }
 
@@ -40,15 +40,27 @@ const (
 	tokenBytes = 512
 )
 
-// Estimate returns the memory for a context of contextTokens.
+// CacheTokens returns how many tokens the key-value cache of the model should
+// hold: a whole context for each of parallel calls, as far as mostBytes go, and
+// one context in any case. Calls that do not fit beside each other wait.
+func (c Card) CacheTokens(contextTokens, parallel int, mostBytes int64) int {
+	all := multiply(int64(contextTokens), int64(parallel))
+	if each := multiply(cacheBytes, c.Shape.CacheWidth); each > 0 {
+		all = min(all, mostBytes/each)
+	}
+	return int(max(all, int64(contextTokens)))
+}
+
+// Estimate returns the memory with a key-value cache of cacheTokens, which are
+// those of all calls at once.
 //
 // The cache holds keys and values of every layer for every token. The largest
 // intermediate results are the attention scores (heads × context × batch),
 // present three times as product, masked and normalised, and the feed-forward
 // layer, present three times as gate, up and their product; both are freed
 // before the other is made, but the allocator does not always reuse the space.
-func (c Card) Estimate(contextTokens int) Memory {
-	s, n := c.Shape, int64(contextTokens)
+func (c Card) Estimate(cacheTokens int) Memory {
+	s, n := c.Shape, int64(cacheTokens)
 	scores := multiply(3*floatBytes*batch, multiply(s.Heads, n))
 	between := multiply(3*floatBytes*batch, max(s.FeedForward, multiply(4, s.Width)))
 	logits := multiply(2*floatBytes, int64(c.Vocabulary))

@@ -15,6 +15,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -30,7 +31,7 @@ import (
 	"skerry/appliance/llm"
 	"skerry/plugins/local/dialect"
 	"skerry/plugins/local/gguf"
-	"skerry/plugins/local/queue"
+	"skerry/plugins/local/schedule"
 	"skerry/plugins/sdk"
 )
 
@@ -50,6 +51,10 @@ type settings struct {
 	context  int
 	batch    int
 	queue    int
+	parallel int
+	cache    int    // tokens
+	kind     string // of numbers in the cache
+	share    bool
 }
 
 func main() {
@@ -59,8 +64,12 @@ func main() {
 	flag.StringVar(&s.template, "template", "auto", "chat template: auto, "+strings.Join(dialect.Names(), ", "))
 	flag.IntVar(&s.threads, "threads", 1, "`threads` for one forward pass; more than one helps only models above some 100 M parameters")
 	flag.IntVar(&s.context, "context", 0, "context in `tokens`; 0 = what the file says")
-	flag.IntVar(&s.batch, "batch", 128, "most `tokens` of a prompt in one forward pass; a cancelled call ends between two")
+	flag.IntVar(&s.batch, "batch", 0, "most `tokens` in one forward pass; a cancelled call frees its place between two; 0 = by the size of the model")
 	flag.IntVar(&s.queue, "queue", 64, "calls that may wait")
+	flag.IntVar(&s.parallel, "parallel", 4, "`calls` at once")
+	flag.IntVar(&s.cache, "cache", 0, "`tokens` in the key-value cache, of all calls together; 0 = a whole context for each call")
+	flag.StringVar(&s.kind, "cache-type", "f16", "numbers in the key-value cache: f16, or q8_0, which takes half the memory")
+	flag.BoolVar(&s.share, "share", true, "calls with the same beginning share what is computed of it")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 
@@ -101,6 +110,7 @@ func open(s settings) (*provider, error) {
 type modelFile struct {
 	card llm.Model
 	head *gguf.File
+	size int64 // of the file in bytes
 }
 
 // readModel checks the settings and the file.
@@ -113,8 +123,11 @@ func readModel(s settings) (modelFile, error) {
 			return modelFile{}, fmt.Errorf("-card: %w", err)
 		}
 	}
-	if s.threads < 1 || s.threads > 512 || s.batch < 1 || s.batch > 4096 || s.queue < 0 || s.context < 0 {
-		return modelFile{}, fmt.Errorf("-threads must be 1 to 512, -batch 1 to 4096, -queue and -context not negative")
+	if s.threads < 1 || s.threads > 512 || s.batch < 0 || s.batch > 4096 || s.queue < 0 || s.context < 0 || s.parallel < 0 || s.parallel > 64 || s.cache < 0 {
+		return modelFile{}, fmt.Errorf("-threads must be 1 to 512, -batch up to 4096, -parallel up to 64, -queue, -context and -cache not negative")
+	}
+	if s.kind != "" && s.kind != "f16" && s.kind != "q8_0" {
+		return modelFile{}, fmt.Errorf("-cache-type must be f16 or q8_0")
 	}
 	f, err := os.Open(s.model)
 	if err != nil {
@@ -150,7 +163,7 @@ func readModel(s settings) (modelFile, error) {
 	}
 	card.Boundary = llm.Embedded
 	card.Lock.Weights = hex.EncodeToString(sum.Sum(nil))
-	return modelFile{card: card, head: head}, nil
+	return modelFile{card: card, head: head, size: st.Size()}, nil
 }
 
 // generator loads a model that writes text.
@@ -159,7 +172,17 @@ func (f modelFile) generator(s settings) (*provider, error) {
 		return nil, fmt.Errorf("a model of the architecture %s makes vectors of texts and writes none", f.head.Architecture)
 	}
 	card := f.card
-	e, err := loadEngine(s.model, s.threads, card.ContextTokens, min(s.batch, card.ContextTokens))
+	s.parallel, s.kind = cmp.Or(s.parallel, 1), cmp.Or(s.kind, "f16")
+	if s.batch == 0 {
+		s.batch = passTokens(f.size, s.threads)
+	}
+	if s.cache == 0 {
+		s.cache = s.parallel * card.ContextTokens
+	}
+	e, err := loadEngine(s.model, engineConfig{
+		threads: s.threads, context: card.ContextTokens, slots: s.parallel, cells: max(s.cache, card.ContextTokens),
+		batch: max(s.batch, s.parallel), rounded: s.kind == "q8_0", share: s.share,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -179,11 +202,23 @@ func (f modelFile) generator(s settings) (*provider, error) {
 	build := engineBuild()
 	card.Capabilities.Probabilities = true
 	card.Capabilities.Tools = false // JSONSchema is what the card says: every model here can be held to one
-	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d", build, d.Name, s.batch, s.threads)
+	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d, parallel %d, cache %s", build, d.Name, s.batch, s.threads, s.parallel, s.kind)
 	if e.rearranged > 0 { // it adds up in another order
 		card.Lock.Engine += ", weights rearranged"
 	}
-	return &provider{card: card, version: version, build: build, dialect: d, words: words, grammar: sync.OnceValues(words.grammar), engine: e, queue: queue.New(s.queue)}, nil
+	return &provider{card: card, version: version, build: build, dialect: d, words: words, grammar: sync.OnceValues(words.grammar), engine: e, runs: schedule.New(e, schedule.Config{Slots: s.parallel, Batch: e.c.batch, Queue: s.queue})}, nil
+}
+
+// passTokens returns how many tokens one forward pass takes at most: fewer for
+// larger models, because nothing else happens while it runs, and so many that
+// the weights are not read more often than they need be.
+func passTokens(sizeBytes int64, threads int) int {
+	const most, least = 128, 32
+	n := most
+	for n > least && int64(n)*sizeBytes > int64(threads)<<34 {
+		n /= 2
+	}
+	return n
 }
 
 // engineBuild names the engine: its module, its version and how it was

@@ -13,7 +13,7 @@ import (
 	"skerry/plugins/local/decode"
 	"skerry/plugins/local/dialect"
 	"skerry/plugins/local/grammar"
-	"skerry/plugins/local/queue"
+	"skerry/plugins/local/schedule"
 )
 
 // provider serves one model as an llm.Provider.
@@ -25,7 +25,7 @@ type provider struct {
 	words   *vocabulary
 	grammar func() (*grammar.Vocabulary, error) // arranged when it is needed first
 	engine  *engine
-	queue   *queue.Queue
+	runs    *schedule.Scheduler
 }
 
 var (
@@ -68,22 +68,61 @@ func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.De
 	if err != nil {
 		return llm.Response{}, typed(err)
 	}
-	leave, err := p.queue.Enter(ctx)
+	res, cached, err := p.complete(ctx, c, emit)
 	if err != nil {
-		return llm.Response{}, typed(err)
-	}
-	defer leave()
-	res, err := c.run(ctx, p, emit)
-	var own emitted
-	if errors.As(err, &own) {
-		return llm.Response{}, own.error
-	}
-	if err != nil {
+		var own emitted
+		if errors.As(err, &own) {
+			return llm.Response{}, own.error
+		}
 		return llm.Response{}, typed(err)
 	}
 	res.Usage.InputTokens = len(c.prompt)
+	res.Usage.CachedTokens = min(cached, len(c.prompt))
 	res.Usage.DurationMicros = time.Since(start).Microseconds()
 	return res, nil
+}
+
+// emitted is an error of the caller's own emit, which comes back to it as it is.
+type emitted struct{ error }
+
+// complete runs a prepared call and hands its output over as it comes. cached
+// counts the tokens that did not have to be computed.
+func (p *provider) complete(ctx context.Context, c *completion, emit func(llm.Delta) error) (res llm.Response, cached int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := newOutbox()
+	r := newRun(c, p.words, out)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cached, err = p.runs.Do(ctx, inputs(c.prompt), c.limit, r)
+	}()
+	send := func() error {
+		for _, d := range out.take() {
+			if emit == nil {
+				continue
+			}
+			if err := emit(d); err != nil {
+				return emitted{err}
+			}
+		}
+		return nil
+	}
+	for {
+		select {
+		case <-out.ready:
+			if err := send(); err != nil {
+				cancel()
+				<-done
+				return llm.Response{}, 0, err
+			}
+		case <-done:
+			if err != nil { // the run may still be in use
+				return llm.Response{}, 0, err
+			}
+			return r.res, cached, send()
+		}
+	}
 }
 
 // completion is one prepared call.
@@ -91,8 +130,9 @@ type completion struct {
 	prompt []int32
 	limit  int // most output tokens
 	sample *decode.Sampler
-	out    *decode.Assembler
 	match  *grammar.Matcher // follows the schema; nil = there is none
+
+	assemble *decode.Assembler
 }
 
 // prepare does everything that needs no model: it refuses what cannot work
@@ -112,7 +152,7 @@ func (p *provider) prepare(r llm.Request) (*completion, error) {
 	if c.sample, err = decode.NewSampler(r.Sampling); err != nil {
 		return nil, err
 	}
-	if c.out, err = decode.NewAssembler(r.Stop, r.Logprobs); err != nil {
+	if c.assemble, err = decode.NewAssembler(r.Stop, r.Logprobs); err != nil {
 		return nil, err
 	}
 	if len(r.Schema) > 0 {

@@ -3,63 +3,88 @@
 package main
 
 import (
-	"context"
-	"slices"
-
 	"skerry/appliance/llm"
+	"skerry/plugins/local/grammar"
+	"skerry/plugins/local/schedule"
 )
 
-// run is one completion on its way.
-type run struct {
-	*completion
-	p    *provider
-	emit func(llm.Delta) error
-	res  llm.Response
-	done bool
-}
-
-// run computes the completion. The caller holds the engine.
+// run is one completion on its way: what is chosen, forced, written and ended.
+// The scheduler asks it, one question at a time, and computes what it answers.
 //
 // Under a schema, what must come is appended without asking the model, and
 // goes through it together with the token before, in one pass.
-func (c *completion) run(ctx context.Context, p *provider, emit func(llm.Delta) error) (llm.Response, error) {
-	r := &run{completion: c, p: p, emit: emit, res: llm.Response{Finish: llm.FinishLength}}
-	next, err := r.force(nil)
+type run struct {
+	*completion
+	words *vocabulary
+	out   *outbox
+	res   llm.Response
+	done  bool
+
+	mask    *grammar.Mask // of what comes next; nil = not computed yet
+	maskErr error
+}
+
+var _ schedule.Job = (*run)(nil)
+
+func newRun(c *completion, words *vocabulary, out *outbox) *run {
+	return &run{completion: c, words: words, out: out, res: llm.Response{Finish: llm.FinishLength}}
+}
+
+// Begin returns what must come first. none says that this is all.
+func (r *run) Begin() (more []schedule.Input, none bool, err error) {
+	r.sample.See(r.prompt...)
+	ids, err := r.force(nil)
 	if err != nil {
-		return r.res, err
+		return nil, false, err
 	}
-	var logits []float32
-	if !r.done {
-		if logits, err = p.engine.prefill(ctx, slices.Concat(c.prompt, next)); err != nil {
-			return r.res, err
-		}
+	if r.done {
+		r.send(r.assemble.Finish())
 	}
-	for !r.done {
-		if err := ctx.Err(); err != nil {
-			return r.res, err
-		}
-		id, t, err := r.choose(logits)
-		if err != nil {
-			return r.res, err
-		}
-		if p.words.isEnd(id) {
-			r.res.Finish = llm.FinishStop
-			break
-		}
-		if err := r.write(t, true); err != nil {
-			return r.res, err
-		}
-		if next, err = r.force([]int32{id}); err != nil {
-			return r.res, err
-		}
-		if r.done {
-			break
-		}
-		if logits, err = p.engine.extend(ctx, next); err != nil {
-			return r.res, err
+	return r.inputs(ids), r.done, nil
+}
+
+// Ahead computes which tokens the schema allows next.
+func (r *run) Ahead() {
+	if r.match != nil {
+		r.mask, r.maskErr = r.match.Mask()
+	}
+}
+
+// Next takes the logits after the last token and goes on by one, and by
+// what must follow it.
+func (r *run) Next(logits []float32) ([]schedule.Input, error) {
+	id, t, err := r.choose(logits)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int32
+	if r.words.isEnd(id) {
+		r.done, r.res.Finish = true, llm.FinishStop
+	} else {
+		r.write(t, true)
+		if ids, err = r.force([]int32{id}); err != nil {
+			return nil, err
 		}
 	}
-	return r.res, r.send(c.out.Finish())
+	if r.done {
+		r.send(r.assemble.Finish())
+		return nil, nil
+	}
+	return r.inputs(ids), nil
+}
+
+// inputs turns tokens that follow into elements of the sequence.
+func (r *run) inputs(ids []int32) []schedule.Input {
+	r.sample.See(ids...)
+	return inputs(ids)
+}
+
+func inputs(ids []int32) []schedule.Input {
+	in := make([]schedule.Input, len(ids))
+	for i, id := range ids {
+		in[i].ID = id
+	}
+	return in
 }
 
 // choose asks the model for the next token.
@@ -69,21 +94,20 @@ func (r *run) choose(logits []float32) (int32, llm.Token, error) {
 		if err != nil {
 			return 0, llm.Token{}, err
 		}
-		piece, err := r.p.words.bytes(id)
+		piece, err := r.words.bytes(id)
 		return id, llm.Token{Bytes: piece, Logprob: logprob}, err
 	}
-	mask, err := r.match.Mask()
-	if err != nil {
-		return 0, llm.Token{}, err
+	if r.maskErr != nil {
+		return 0, llm.Token{}, r.maskErr
 	}
-	c, err := r.sample.Among(logits, mask)
-	if err != nil || r.p.words.isEnd(c.ID) {
+	c, err := r.sample.Among(logits, r.mask)
+	if err != nil || r.words.isEnd(c.ID) {
 		return c.ID, llm.Token{}, err
 	}
 	if err := r.match.Accept(c.ID); err != nil {
 		return 0, llm.Token{}, err
 	}
-	piece, err := r.p.words.bytes(c.ID)
+	piece, err := r.words.bytes(c.ID)
 	return c.ID, llm.Token{Bytes: piece, Logprob: c.Logprob, Mass: c.Mass}, err
 }
 
@@ -98,13 +122,11 @@ func (r *run) force(ids []int32) ([]int32, error) {
 		return nil, err
 	}
 	for i, id := range forced {
-		piece, err := r.p.words.bytes(id)
+		piece, err := r.words.bytes(id)
 		if err != nil {
 			return nil, err
 		}
-		if err := r.write(llm.Token{Bytes: piece, Forced: true}, i == len(forced)-1); err != nil {
-			return nil, err
-		}
+		r.write(llm.Token{Bytes: piece, Forced: true}, i == len(forced)-1)
 		if r.done {
 			return nil, nil
 		}
@@ -118,9 +140,9 @@ func (r *run) force(ids []int32) ([]int32, error) {
 // write adds a token to the output. It ends the run at a stop string and at
 // the bound. latest says that the matcher stands right behind the token: an
 // answer that is whole at the bound is not cut.
-func (r *run) write(t llm.Token, latest bool) error {
+func (r *run) write(t llm.Token, latest bool) {
 	r.res.Usage.OutputTokens++
-	d, stopped := r.out.Add(t)
+	d, stopped := r.assemble.Add(t)
 	if stopped {
 		r.done, r.res.Finish = true, llm.FinishStop
 	} else if r.res.Usage.OutputTokens == r.limit {
@@ -129,20 +151,11 @@ func (r *run) write(t llm.Token, latest bool) error {
 			r.res.Finish = llm.FinishStop
 		}
 	}
-	return r.send(d)
+	r.send(d)
 }
 
-// emitted is an error of the caller's own emit, which comes back to it as it is.
-type emitted struct{ error }
-
-func (r *run) send(d llm.Delta) error {
+func (r *run) send(d llm.Delta) {
 	r.res.Text += d.Text
 	r.res.Tokens = append(r.res.Tokens, d.Tokens...)
-	if r.emit == nil || d.Text == "" && len(d.Tokens) == 0 {
-		return nil
-	}
-	if err := r.emit(d); err != nil {
-		return emitted{err}
-	}
-	return nil
+	r.out.put(d)
 }
