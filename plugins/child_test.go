@@ -60,7 +60,7 @@ func (l *testLog) String() string {
 }
 
 // childSpec runs this test binary in the given mode.
-func childSpec(t *testing.T, mode string, args ...string) (Spec, *testLog) {
+func childSpec(t testing.TB, mode string, args ...string) (Spec, *testLog) {
 	t.Helper()
 	log := &testLog{}
 	dir, err := os.MkdirTemp("", "sk") // short enough for socket addresses, which t.TempDir is not
@@ -74,7 +74,7 @@ func childSpec(t *testing.T, mode string, args ...string) (Spec, *testLog) {
 	}, log
 }
 
-func started(t *testing.T, s Spec) *Child {
+func started(t testing.TB, s Spec) *Child {
 	t.Helper()
 	c, err := Start(t.Context(), s)
 	if err != nil {

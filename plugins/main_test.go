@@ -180,6 +180,16 @@ func (p *provider) Generate(ctx context.Context, r llm.Request, emit func(llm.De
 					return llm.Response{}, err
 				}
 			}
+		case "tokens", "tokens-slowly": // as many as were asked for, as fast as they go or one at a time
+			for range r.MaxTokens {
+				if r.Messages[0].Parts[0].Text == "tokens-slowly" {
+					time.Sleep(500 * time.Microsecond) // a small model computes
+				}
+				if err := emit(llm.Delta{Text: "token ", Tokens: []llm.Token{{Bytes: []byte("token "), Logprob: -0.5}}}); err != nil {
+					return llm.Response{}, err
+				}
+			}
+			return llm.Response{Finish: llm.FinishStop, Usage: llm.Usage{OutputTokens: r.MaxTokens}}, nil
 		case "open-file":
 			b, err := os.ReadFile(os.Args[len(os.Args)-1])
 			return llm.Response{Text: string(b), Finish: llm.FinishStop}, first(err, emit(llm.Delta{Text: string(b)}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -90,9 +91,14 @@ func (s *server) Generate(w *wire.GenerateRequest, stream grpc.ServerStreamingSe
 // waits when it is reached.
 const maxPending = 64 << 10
 
-// coalescer joins deltas that come faster than the wire takes them. A delta
-// that finds the wire idle leaves at once, so nothing is ever held back to
-// wait for company.
+// pace is the least time between two messages of a stream: a message costs both
+// ends some hundred microseconds of processor time, whatever is in it, and
+// nobody reads faster.
+const pace = 10 * time.Millisecond
+
+// coalescer joins deltas that come faster than the wire takes them, or than
+// pace. A delta leaves at once if none left just before: the first one always
+// does, and so does each one of a slow model.
 type coalescer struct {
 	send func(*wire.GenerateChunk) error
 	done chan struct{} // closed when the sending goroutine has ended
@@ -100,6 +106,7 @@ type coalescer struct {
 	mu      sync.Mutex // guards the fields below
 	changed sync.Cond
 	waiting llm.Delta
+	resting bool // a message left less than pace ago
 	closed  bool
 	err     error // of send; nothing is sent after it
 }
@@ -127,6 +134,11 @@ func (c *coalescer) add(d llm.Delta) error {
 	return c.err
 }
 
+// full reports whether so much waits that it should not wait any longer.
+func full(d llm.Delta) bool {
+	return len(d.Text)+len(d.Thinking) > maxPending/4 || len(d.Tokens) > 256
+}
+
 // close sends what is left, waits for it and returns the first error of send.
 func (c *coalescer) close() error {
 	c.mu.Lock()
@@ -139,10 +151,17 @@ func (c *coalescer) close() error {
 
 func (c *coalescer) run() {
 	defer close(c.done)
+	rest := time.AfterFunc(time.Hour, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.resting = false
+		c.changed.Broadcast()
+	})
+	defer rest.Stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		for c.waiting.Empty() && !c.closed {
+		for (c.waiting.Empty() || c.resting && !full(c.waiting)) && !c.closed && c.err == nil {
 			c.changed.Wait()
 		}
 		if c.err != nil || c.waiting.Empty() {
@@ -154,6 +173,10 @@ func (c *coalescer) run() {
 			Tokens: tokensToWire(w.Tokens), Calls: callsToWire(w.Calls),
 		}
 		c.waiting = llm.Delta{}
+		if !c.closed {
+			c.resting = true
+			rest.Reset(pace)
+		}
 		c.mu.Unlock()
 		err := c.send(chunk)
 		c.mu.Lock()
