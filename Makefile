@@ -9,15 +9,13 @@ COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATA     ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/skerry
 ADDR     ?= 127.0.0.1:8080
 
-# The engine is several times slower without an instruction set; the plain
-# build is for this machine, so it takes the one this machine has.
-RUNNER_MARCH ?= native
-export CGO_CFLAGS   := -O3 -march=$(RUNNER_MARCH)
-export CGO_CXXFLAGS := -O3 -march=$(RUNNER_MARCH)
+# For the tests of the engine; plugins/local/build.sh has the flags of what ships.
+export CGO_CFLAGS   := -O3 -march=native
+export CGO_CXXFLAGS := -O3 -march=native
 export GOFLAGS := -buildvcs=false
 
 GO_SOURCES  := $(shell find main.go appliance plugins store embed installer -name '*.go' -not -path 'embed/build/*' 2>/dev/null)
-RUNNER_DEPS := $(shell find plugins/local plugins/sdk appliance/llm -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+RUNNER_DEPS := $(shell find plugins/local plugins/sdk appliance/llm -name '*.go' -not -name '*_test.go' -o -path 'plugins/local/*' -name '*.[ch]*' 2>/dev/null) plugins/local/build.sh go.mod go.sum
 UI_DEPS     := $(shell find webui/src webui/public webui/index.html webui/*.ts webui/*.json -type f 2>/dev/null) webui/package-lock.json
 DATA_FILES  := $(shell find embed -type f -not -name '*.go' -not -path 'embed/build/*' 2>/dev/null)
 
@@ -32,9 +30,41 @@ build: bin/skerry ## the one static binary, bin/skerry: UI, runner and starter m
 
 bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner.zst embed/build/webui/index.html embed/build/licences.txt go.mod go.sum
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo \
-	  -ldflags '-s -w -X skerry/appliance.version=$(VERSION) -X skerry/appliance.commit=$(COMMIT)' -o $@ .
+	$(GO_BUILD) -o $@ .
 	@ls -lh $@ | awk '{print "$@: " $$5}'
+
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo \
+	  -ldflags '-s -w -X skerry/appliance.version=$(VERSION) -X skerry/appliance.commit=$(COMMIT)'
+
+# The plain build is for this machine; these are to be carried elsewhere. What
+# each embeds in place of the runner for this machine is said by an overlay, so
+# that one build leaves nothing behind for the next.
+LEVELS := v2 v3 v4
+
+.PHONY: build-all
+build-all: bin/skerry-all ## bin/skerry-all: with runners for x86-64-v2, v3 and v4, the best chosen at start
+
+bin/skerry-all: $(LEVELS:%=bin/skerry-runner-%.zst) bin/skerry
+	plugins/local/overlay.sh $(LEVELS) >bin/all.overlay.json
+	$(GO_BUILD) -overlay bin/all.overlay.json -o $@ .
+	@ls -lh $@ | awk '{print "$@: " $$5}'
+
+.PHONY: build-arm64
+build-arm64: bin/skerry-arm64 ## bin/skerry-arm64: for arm64 hosts (needs Debian's gcc-aarch64-linux-gnu and g++-aarch64-linux-gnu)
+
+bin/skerry-arm64: bin/skerry-runner-arm64.zst bin/skerry
+	plugins/local/overlay.sh arm64 >bin/arm64.overlay.json
+	GOARCH=arm64 $(GO_BUILD) -overlay bin/arm64.overlay.json -o $@ .
+	@ls -lh $@ | awk '{print "$@: " $$5}'
+
+.SECONDARY: $(LEVELS:%=bin/skerry-runner-%) bin/skerry-runner-arm64
+
+bin/skerry-runner-%: $(RUNNER_DEPS)
+	@mkdir -p bin
+	VERSION='$(VERSION)' plugins/local/build.sh $@ $*
+
+bin/skerry-runner-%.zst: bin/skerry-runner-%
+	go run ./embed/pack $< $@
 
 .PHONY: runner
 runner: embed/build/skerry-runner.zst ## the local inference runner (static cgo executable)
@@ -44,6 +74,7 @@ bin/skerry-runner: $(RUNNER_DEPS)
 	VERSION='$(VERSION)' plugins/local/build.sh $@
 
 embed/build/skerry-runner.zst: bin/skerry-runner
+	cp $<.needs embed/build/skerry-runner.needs
 	go run ./embed/pack $< $@
 
 .PHONY: ui
@@ -141,6 +172,11 @@ generate: webui/node_modules/.installed ## regenerate what is generated: protoco
 .PHONY: bench
 bench: bin/skerry ## durable appends, runs/s, start-up, memory, list latency; prints a table
 	SKERRY_BIN='$(CURDIR)/bin/skerry' go run ./appliance/bench
+
+.PHONY: bench-local
+PEER ?= bin/bench-local
+bench-local: bin/skerry-runner ## the local runner beside llama.cpp (node-llama-cpp, installed in PEER); prints a table
+	go run ./plugins/local/bench -peer '$(PEER)' $(BENCH)
 
 .PHONY: bench-starter
 bench-starter: bin/skerry-runner ## examine the starter models on documents that they never learnt from; prints a table

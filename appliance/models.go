@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"skerry/appliance/catalogue"
 	"skerry/appliance/exam"
 	"skerry/appliance/llm"
@@ -125,24 +123,6 @@ func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) 
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
-}
-
-// runnerImage unpacks the local runner.
-func runnerImage() (*plugins.Image, error) {
-	packed, err := embed.Runner()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("this binary was built without the local runner; build it with: make build")
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer packed.Close()
-	z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, err
-	}
-	defer z.Close()
-	return plugins.NewImage("skerry-runner", z)
 }
 
 // weights returns the image of a file of weights; models may share one.

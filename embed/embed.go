@@ -38,11 +38,6 @@ func UI() (fs.FS, bool) {
 	return ui, err == nil
 }
 
-// Runner returns the executable of the local runner for this machine, packed
-// with Zstandard. It returns an error wrapping [fs.ErrNotExist] if none was
-// built into this binary.
-func Runner() (fs.File, error) { return build.Open("build/skerry-runner.zst") }
-
 // Licences returns the licence texts of everything that is in the binary, or a
 // line that says they were not built in.
 func Licences() []byte {
