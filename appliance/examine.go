@@ -74,7 +74,7 @@ func (m *models) ExamineModel(ctx context.Context, id llm.ModelID, by policy.Pri
 	}
 	model := e.current()
 	profile, ok := m.profiles[model.Profile]
-	if e.child.State().Phase != plugins.Ready || !ok || model.Lock.Weights == "" {
+	if e.child.State().Phase != plugins.Ready || !ok && len(model.Capabilities.Tasks) > 0 || model.Lock.Weights == "" {
 		return &api.Error{Status: http.StatusConflict, Code: "model-not-running",
 			Detail: fmt.Sprintf("The model %s does not run, so it cannot be examined. Start it first.", id)}
 	}

@@ -214,6 +214,9 @@ func (m *models) adopt(ctx context.Context, r *api.ModelImport, digest string, c
 		ID: r.ID, Title: r.Title, File: r.Name, SHA256: digest, SizeBytes: r.Size, Card: card, Profile: r.Profile,
 		ContextTokens: r.ContextTokens, At: time.Now().UTC(), By: r.By.ID,
 	}
+	if !card.Generates() {
+		i.Profile = "" // nobody speaks to it
+	}
 	if i.ContextTokens == 0 {
 		i.ContextTokens = min(card.ContextTokens, defaultContext)
 	}

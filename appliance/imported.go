@@ -85,6 +85,9 @@ func (m *models) enlist(i *imported) (*modelEntry, error) {
 		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: lists(profile), Probabilities: true},
 		Lock:         llm.Lock{Profile: profile.Digest, Sampling: profile.Sampling},
 	}}
+	if !i.Card.Generates() {
+		e.model.Capabilities, e.model.Lock = llm.Capabilities{Tasks: []llm.TaskKind{}, Embeddings: i.Card.Embeddings}, llm.Lock{}
+	}
 	var err error
 	weights := plugins.Inherit{Flag: "model", Path: m.kept.Path(i.SHA256)}
 	patience := time.Minute + time.Duration(2*i.SizeBytes/loadBytesPerSecond)*time.Second
@@ -150,7 +153,7 @@ func (m *models) startable(e *modelEntry) error {
 	case size != i.SizeBytes:
 		return refuse("model-file-damaged", "The file of the model %s has %d bytes and had %d when it was imported. Import it again.", i.ID, size, i.SizeBytes)
 	}
-	if _, ok := m.profiles[i.Profile]; !ok {
+	if _, ok := m.profiles[i.Profile]; !ok && i.Card.Generates() {
 		return refuse("no-profile", "The model %s is spoken to with the prompt profile %q, which this version of Skerry does not have. Remove it and import it with another profile.", i.ID, i.Profile)
 	}
 	if e.child.State().Phase == plugins.Ready {

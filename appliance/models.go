@@ -339,6 +339,7 @@ func (m *models) complete(ctx context.Context, e *modelEntry) {
 	e.model.Lock.Weights, e.model.Lock.Engine = served[0].Lock.Weights, served[0].Lock.Engine
 	e.model.ContextTokens = served[0].ContextTokens
 	e.model.Capabilities.JSONSchema = served[0].Capabilities.JSONSchema
+	e.model.Capabilities.Embeddings, e.model.Capabilities.Vision = served[0].Capabilities.Embeddings, served[0].Capabilities.Vision
 }
 
 func (m *models) announce() {
@@ -440,6 +441,18 @@ func (m *models) Changed() <-chan struct{} {
 type counted struct {
 	llm.Provider
 	e *modelEntry
+}
+
+// Embed implements llm.Embedder.
+func (c counted) Embed(ctx context.Context, r llm.EmbedRequest) (llm.EmbedResponse, error) {
+	p, ok := c.Provider.(llm.Embedder)
+	if !ok {
+		return llm.EmbedResponse{}, &llm.Error{Kind: llm.Invalid, Message: "this provider makes no embeddings"}
+	}
+	c.e.calls.Add(1)
+	c.e.inFlight.Add(1)
+	defer c.e.inFlight.Add(-1)
+	return p.Embed(ctx, r)
 }
 
 func (c counted) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta) error) (llm.Response, error) {

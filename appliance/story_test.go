@@ -50,6 +50,7 @@ const storyTimeout = 2 * time.Minute
 // site is a running appliance with the real store, runner and models.
 type site struct {
 	*client.Client
+	app  *Appliance
 	data string
 	stop func()
 }
@@ -92,7 +93,7 @@ func (s *site) serve(t *testing.T) {
 	case err := <-served:
 		t.Fatal(err)
 	}
-	s.Client = client.New(filepath.Join(s.data, SocketFile))
+	s.app, s.Client = a, client.New(filepath.Join(s.data, SocketFile))
 	s.stop = sync.OnceFunc(func() {
 		s.Close()
 		cancel()

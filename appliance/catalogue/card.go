@@ -20,13 +20,18 @@ import (
 type Card struct {
 	Name          string `json:"name,omitempty"` // general.name, shortened
 	Architecture  string `json:"architecture"`
-	Parameters    int64  `json:"parameters"`    // numbers in all tensors together
-	Quantisation  string `json:"quantisation"`  // type of most of the weights, like Q4_K
-	Template      string `json:"template"`      // chat template that it is spoken to with, by Skerry's name
-	ContextTokens int    `json:"contextTokens"` // what it was made for
-	Vocabulary    int    `json:"vocabulary"`    // tokens
+	Parameters    int64  `json:"parameters"`           // numbers in all tensors together
+	Quantisation  string `json:"quantisation"`         // type of most of the weights, like Q4_K
+	Template      string `json:"template"`             // chat template that it is spoken to with, by Skerry's name; "" = it generates nothing
+	ContextTokens int    `json:"contextTokens"`        // what it was made for
+	Vocabulary    int    `json:"vocabulary"`           // tokens
+	Embeddings    int    `json:"embeddings,omitempty"` // length of the vectors that it makes of texts; 0 = it makes none
+	Vision        bool   `json:"vision,omitempty"`     // it sees images
 	Shape         Shape  `json:"shape"`
 }
+
+// Generates reports whether the model writes text.
+func (c Card) Generates() bool { return c.Template != "" }
 
 // Shape is what the memory estimate is made of.
 type Shape struct {
@@ -59,13 +64,21 @@ func Inspect(r io.ReaderAt, size int64, template string) (Card, error) {
 	if n := f.Values["split.count"]; n.Uint > 1 {
 		return Card{}, fmt.Errorf("this file is part %d of a model in %d parts; import all parts together", f.Values["split.no"].Uint+1, n.Uint)
 	}
-	d, err := dialect.For(template, f.Template(), controls(f))
-	if err != nil {
-		return Card{}, fmt.Errorf("%w (--template)", err)
-	}
 	c := Card{
-		Name: shortened(f.Name()), Architecture: f.Architecture, Quantisation: quantisation(f), Template: d.Name,
+		Name: shortened(f.Name()), Architecture: f.Architecture, Quantisation: quantisation(f),
 		ContextTokens: f.ContextTokens(), Vocabulary: f.Values["tokenizer.ggml.tokens"].Len, Shape: shape(f),
+	}
+	if f.Encoder() {
+		if template != "" && template != "auto" {
+			return Card{}, fmt.Errorf("this model makes vectors of texts and holds no conversation, so it has no chat template; leave it out (--template)")
+		}
+		c.Embeddings = int(c.Shape.Width)
+	} else {
+		d, err := dialect.For(template, f.Template(), controls(f))
+		if err != nil {
+			return Card{}, fmt.Errorf("%w (--template)", err)
+		}
+		c.Template = d.Name
 	}
 	for _, t := range f.Tensors {
 		c.Parameters = add(c.Parameters, elements(t))

@@ -35,6 +35,33 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// TestInspectKnowsEncoders: what makes vectors has no chat template, keeps no
+// cache, and reads a text in one pass.
+func TestInspectKnowsEncoders(t *testing.T) {
+	for _, arch := range []string{"bert", "nomic-bert"} {
+		m := gguftest.TinyOf(arch)
+		c, err := inspected(m.Bytes(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Generates() || c.Embeddings != 64 || c.Template != "" || c.Shape.CacheWidth != 0 || c.ContextTokens != 512 {
+			t.Errorf("%s: %+v", arch, c)
+		}
+		if n := c.CacheTokens(512, 4, 1<<40); n != 512 {
+			t.Errorf("%s: %d tokens at once", arch, n)
+		}
+		if e := c.Estimate(512); e.Cache != 0 || e.Work < processBytes+3*4*512*2*512 {
+			t.Errorf("%s: %+v", arch, e)
+		}
+		if _, err := inspected(m.Bytes(), "chatml"); err == nil || !strings.Contains(err.Error(), "no chat template; leave it out (--template)") {
+			t.Errorf("%s with a chat template: %v", arch, err)
+		}
+	}
+	if c, err := inspected(gguftest.TinyOf("llama").Bytes(), ""); err != nil || !c.Generates() || c.Embeddings != 0 {
+		t.Errorf("a model that generates: %+v, %v", c, err)
+	}
+}
+
 func TestInspectRefuses(t *testing.T) {
 	tiny := gguftest.Tiny()
 	whole := tiny.Bytes()
@@ -105,7 +132,7 @@ func TestEstimate(t *testing.T) {
 	// Llama 3.1 8B at Q4_K_M: 32 layers, 8 of 32 heads for keys and values, 128
 	// wide. Its cache is 128 KiB a token, which llama.cpp reports as 1024 MiB
 	// at 8192 tokens.
-	c := Card{Vocabulary: 128256, Shape: Shape{WeightBytes: 4_920_000_000, Layers: 32, Width: 4096, FeedForward: 14336, Heads: 32, CacheWidth: 32 * 8 * (128 + 128)}}
+	c := Card{Template: "llama3", Vocabulary: 128256, Shape: Shape{WeightBytes: 4_920_000_000, Layers: 32, Width: 4096, FeedForward: 14336, Heads: 32, CacheWidth: 32 * 8 * (128 + 128)}}
 	m := c.Estimate(8192)
 	if m.Cache != 1<<30 || m.Weights != 4_920_000_000 || m.Work < 300<<20 || m.Work > 1<<30 {
 		t.Errorf("got %+v", m)
@@ -122,7 +149,7 @@ func TestEstimate(t *testing.T) {
 			t.Errorf("%+v: a cache of %d tokens", row, got)
 		}
 	}
-	if got := (Card{}).CacheTokens(512, 4, 0); got != 2048 {
+	if got := (Card{Template: "chatml"}).CacheTokens(512, 4, 0); got != 2048 {
 		t.Errorf("a model of unknown shape gets a cache of %d tokens", got)
 	}
 }
@@ -134,7 +161,7 @@ func TestEstimateDoesNotWrap(t *testing.T) {
 		{WeightBytes: math.MaxInt64}, {Heads: math.MaxUint32, CacheWidth: math.MaxInt64}, {FeedForward: math.MaxUint32, Width: math.MaxInt64},
 		{CacheWidth: 1 << 40, Layers: 1024},
 	} {
-		if got := (Card{Shape: s, Vocabulary: 1 << 21}).Estimate(1 << 28).Total(); got < 1<<40 {
+		if got := (Card{Template: "chatml", Shape: s, Vocabulary: 1 << 21}).Estimate(1 << 28).Total(); got < 1<<40 {
 			t.Errorf("%+v is estimated at %s", s, Bytes(got))
 		}
 	}

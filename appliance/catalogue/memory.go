@@ -44,6 +44,9 @@ const (
 // hold: a whole context for each of parallel calls, as far as mostBytes go, and
 // one context in any case. Calls that do not fit beside each other wait.
 func (c Card) CacheTokens(contextTokens, parallel int, mostBytes int64) int {
+	if !c.Generates() {
+		return contextTokens
+	}
 	all := multiply(int64(contextTokens), int64(parallel))
 	if each := multiply(cacheBytes, c.Shape.CacheWidth); each > 0 {
 		all = min(all, mostBytes/each)
@@ -59,10 +62,17 @@ func (c Card) CacheTokens(contextTokens, parallel int, mostBytes int64) int {
 // present three times as product, masked and normalised, and the feed-forward
 // layer, present three times as gate, up and their product; both are freed
 // before the other is made, but the allocator does not always reuse the space.
+//
+// A model that makes vectors keeps no cache; its cacheTokens are those of the
+// longest text, which is one pass.
 func (c Card) Estimate(cacheTokens int) Memory {
 	s, n := c.Shape, int64(cacheTokens)
-	scores := multiply(3*floatBytes*batch, multiply(s.Heads, n))
-	between := multiply(3*floatBytes*batch, max(s.FeedForward, multiply(4, s.Width)))
+	pass := int64(batch)
+	if !c.Generates() {
+		pass = n
+	}
+	scores := multiply(3*floatBytes, multiply(pass, multiply(s.Heads, n)))
+	between := multiply(3*floatBytes, multiply(pass, max(s.FeedForward, multiply(4, s.Width))))
 	logits := multiply(2*floatBytes, int64(c.Vocabulary))
 	return Memory{
 		Weights: s.WeightBytes,
@@ -108,7 +118,9 @@ func shape(f *gguf.File) Shape {
 			heads = add(heads, max(int64(n), 0))
 		}
 	}
-	s.CacheWidth = multiply(heads, perHead)
+	if !f.Encoder() { // which keeps nothing from one text to the next
+		s.CacheWidth = multiply(heads, perHead)
+	}
 	return s
 }
 

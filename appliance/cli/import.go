@@ -156,14 +156,26 @@ Then: skerry policy put policy.yaml --activate
 func (g *globals) modelFile(m *api.ModelEntry) {
 	f := m.File
 	fmt.Fprintf(g.Out, "  file      %s, %s, SHA-256 %s\n", oneLine(f.Name), catalogue.Bytes(f.SizeBytes), f.SHA256)
-	fmt.Fprintf(g.Out, "  model     %s, %s parameters, %s, chat template %s\n", f.Architecture, count(f.Parameters), f.Quantisation, f.Template)
-	fmt.Fprintf(g.Out, "  context   %d tokens (made for %d); asked with the profile %s\n", m.ContextTokens, f.MadeForTokens, m.Profile)
+	kind, asked := "chat template "+f.Template, "asked with the profile "+m.Profile
+	if m.Capabilities.Vision {
+		kind += ", sees images"
+	}
+	if encodes(m) {
+		kind, asked = fmt.Sprintf("makes vectors of %d numbers", m.Capabilities.Embeddings), "it writes no text"
+	}
+	fmt.Fprintf(g.Out, "  model     %s, %s parameters, %s, %s\n", f.Architecture, count(f.Parameters), f.Quantisation, kind)
+	fmt.Fprintf(g.Out, "  context   %d tokens (made for %d); %s\n", m.ContextTokens, f.MadeForTokens, asked)
 	fits := "fits"
 	if f.MemoryAvailable > 0 && f.MemoryNeeded > f.MemoryAvailable {
 		fits = "does NOT fit"
 	}
 	fmt.Fprintf(g.Out, "  memory    about %s: weights %s, cache %s, work %s; %s is available: %s\n", catalogue.Bytes(f.MemoryNeeded),
 		catalogue.Bytes(f.MemoryWeights), catalogue.Bytes(f.MemoryCache), catalogue.Bytes(f.MemoryWork), catalogue.Bytes(f.MemoryAvailable), fits)
+}
+
+// encodes reports whether a model makes vectors of texts and writes none.
+func encodes(m *api.ModelEntry) bool {
+	return m.Capabilities.Embeddings > 0 && len(m.Capabilities.Tasks) == 0
 }
 
 // count writes a number of parameters as people do.
@@ -217,7 +229,9 @@ func (g *globals) scorecard(m *api.ModelEntry) {
 			fmt.Fprintf(g.Out, "           %s\n", oneLine(f))
 		}
 	}
-	fmt.Fprintf(g.Out, "  reads every part of a text up to %d tokens, of %d\n", x.NeedleTokens, m.ContextTokens)
+	if !encodes(m) {
+		fmt.Fprintf(g.Out, "  reads every part of a text up to %d tokens, of %d\n", x.NeedleTokens, m.ContextTokens)
+	}
 	fmt.Fprintf(g.Out, "  %s tokens a second read, %s written; its process holds %s; the exam took %.0f s\n",
 		perSecond(x.PrefillPerSecond), perSecond(x.DecodePerSecond), catalogue.Bytes(x.MemoryBytes), x.Seconds)
 }

@@ -34,7 +34,7 @@ type Scorecard struct {
 	At               time.Time `json:"at"`
 	Seconds          float64   `json:"seconds"` // that the exam took
 	Parts            []Part    `json:"parts"`
-	NeedleTokens     int       `json:"needleTokens"`               // longest prompt in which every needle was found; 0 = none
+	NeedleTokens     int       `json:"needleTokens"`               // longest prompt in which every needle was found; 0 = none, or it writes no text
 	PrefillPerSecond float64   `json:"prefillPerSecond,omitempty"` // prompt tokens; absent = not measured
 	DecodePerSecond  float64   `json:"decodePerSecond,omitempty"`  // output tokens; absent = not measured
 	MemoryBytes      int64     `json:"memoryBytes,omitempty"`      // resident at the end, which is near the most; absent = not known
@@ -42,7 +42,7 @@ type Scorecard struct {
 
 // Part is a group of questions.
 type Part struct {
-	Name   string   `json:"name"` // one of the names below
+	Name   string   `json:"name"` // one of the names below and in vectors.go
 	Passed int      `json:"passed"`
 	Total  int      `json:"total"`
 	Faults []string `json:"faults,omitempty"` // what went wrong, a few
@@ -75,39 +75,18 @@ func Run(ctx context.Context, s Subject) (Scorecard, error) {
 	}
 	e := &examiner{Subject: s, parts: map[string]*Part{}}
 	start := s.Now()
-	for _, q := range questions(s.Model) {
-		if err := e.extract(ctx, q); err != nil {
-			return Scorecard{}, err
-		}
+	work := e.writes
+	if c := s.Model.Capabilities; c.Embeddings > 0 && len(c.Tasks) == 0 {
+		work = e.vectors
 	}
-	if s.Model.Capabilities.Can(llm.TaskClassify) {
-		for _, q := range sorting {
-			if err := e.classify(ctx, q); err != nil {
-				return Scorecard{}, err
-			}
-		}
-	}
-	if s.Model.Capabilities.JSONSchema {
-		if err := e.schemas(ctx); err != nil {
-			return Scorecard{}, err
-		}
-	}
-	if s.Model.Capabilities.Tools {
-		if err := e.tools(ctx); err != nil {
-			return Scorecard{}, err
-		}
-	}
-	if err := e.refusal(ctx); err != nil {
-		return Scorecard{}, err
-	}
-	needles, err := e.needles(ctx)
+	needles, err := work(ctx)
 	if err != nil {
 		return Scorecard{}, err
 	}
 	end := s.Now()
 	card := Scorecard{Lock: s.Model.Lock.Digest(), At: end.UTC(), Seconds: end.Sub(start).Seconds(), NeedleTokens: needles,
 		PrefillPerSecond: rate(e.read, e.reading), DecodePerSecond: rate(e.written, e.writing)}
-	for _, name := range []string{Turn, JSON, Fields, Absent, Lists, Labels, Language, Schemas, Tools, Refusal, Needles} {
+	for _, name := range []string{Turn, JSON, Fields, Absent, Lists, Labels, Language, Schemas, Tools, Refusal, Needles, Vectors, Nearness, Limits} {
 		if p := e.parts[name]; p != nil {
 			card.Parts = append(card.Parts, *p)
 		}
@@ -116,6 +95,37 @@ func Run(ctx context.Context, s Subject) (Scorecard, error) {
 		card.MemoryBytes = s.Memory()
 	}
 	return card, nil
+}
+
+// writes examines a model that writes text. It returns the length in tokens of
+// the longest text in which every needle was found.
+func (e *examiner) writes(ctx context.Context) (needles int, err error) {
+	for _, q := range questions(e.Model) {
+		if err := e.extract(ctx, q); err != nil {
+			return 0, err
+		}
+	}
+	if e.Model.Capabilities.Can(llm.TaskClassify) {
+		for _, q := range sorting {
+			if err := e.classify(ctx, q); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if e.Model.Capabilities.JSONSchema {
+		if err := e.schemas(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if e.Model.Capabilities.Tools {
+		if err := e.tools(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if err := e.refusal(ctx); err != nil {
+		return 0, err
+	}
+	return e.needles(ctx)
 }
 
 // rate returns tokens a second, 0 where there were too few to measure.

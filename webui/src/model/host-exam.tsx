@@ -13,7 +13,7 @@ export function HostExam({ model: m }: { model: ModelEntry }) {
   const examine = useExamine(m.id);
   return (
     <>
-      {m.exam && <Results exam={m.exam} context={m.contextTokens} />}
+      {m.exam && <Results exam={m.exam} context={m.contextTokens} writes={m.capabilities.tasks.length > 0} />}
       {examine.error && <ProblemPanel error={examine.error} />}
       {m.mayOperate && m.state === "running" && (
         <div>
@@ -34,7 +34,7 @@ export function HostExam({ model: m }: { model: ModelEntry }) {
   );
 }
 
-function Results({ exam, context }: { exam: ModelExam; context: number }) {
+function Results({ exam, context, writes }: { exam: ModelExam; context: number; writes: boolean }) {
   const { t, f, word } = useI18n();
   const speed = (n: number | undefined) => (n === undefined ? t("exam.unmeasured") : f.number(Math.round(n)));
   return (
@@ -47,7 +47,7 @@ function Results({ exam, context }: { exam: ModelExam; context: number }) {
             word("exam", p.name),
             t("exam.passed", { passed: p.passed, total: p.total }),
           ]),
-          [t("exam.reach"), t("exam.reach.tokens", { tokens: exam.needleTokens, context })],
+          [t("exam.reach"), writes ? t("exam.reach.tokens", { tokens: exam.needleTokens, context }) : ""],
           [
             t("exam.speed"),
             t("exam.speed.both", { read: speed(exam.prefillPerSecond), written: speed(exam.decodePerSecond) }),

@@ -43,6 +43,8 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
     ...(m.capabilities.lists ? [t("model.lists")] : []),
     ...(m.capabilities.probabilities ? [t("model.probabilities")] : []),
     ...(m.capabilities.jsonSchema ? [t("model.schema")] : []),
+    ...(m.capabilities.vision ? [t("model.vision")] : []),
+    ...(m.capabilities.embeddings ? [t("model.embeddings", { count: m.capabilities.embeddings })] : []),
   ];
   const price = [
     m.price.inputMicrosPerMillion
