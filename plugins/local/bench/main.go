@@ -36,7 +36,7 @@ func main() {
 	flag.StringVar(&o.files, "files", "bin/bench-local", "`folder` for the generated models")
 	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "`threads` of both engines")
 	flag.BoolVar(&o.flash, "flash", false, "flash attention in llama.cpp, which is slower on most processors")
-	flag.IntVar(&o.rounds, "rounds", 5, "alternating `rounds`")
+	flag.IntVar(&o.rounds, "rounds", 3, "alternating `rounds`")
 	flag.StringVar(&o.only, "only", "", "`names` of the parts to run, with commas: "+strings.Join(names(), ", "))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

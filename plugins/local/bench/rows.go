@@ -112,7 +112,7 @@ func loads(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	var a, b []float64
-	for range max(3, o.rounds-2) {
+	for range max(3, o.rounds) {
 		ours, err := startRunner(ctx, o, path, 1, 1024)
 		if err != nil {
 			return err
