@@ -423,7 +423,6 @@ export const de: Record<Key, string> = {
   "exam.vectors": "Macht aus dem gleichen Text den gleichen Vektor",
   "exam.nearness": "Legt Texte über das Gleiche nahe zueinander",
   "exam.limits": "Lehnt ab, was zu lang ist",
-  "exam.images": "Sieht, was auf einem Bild ist",
   "exam.reach": "Liest einen Text ganz",
   "exam.reach.tokens": "bis {tokens} Tokens, von {context}",
   "exam.speed": "Tempo hier",

@@ -418,7 +418,6 @@ export const en = {
   "exam.vectors": "Makes the same vector of the same text",
   "exam.nearness": "Puts texts about the same near to each other",
   "exam.limits": "Refuses what is too long",
-  "exam.images": "Sees what is in a picture",
   "exam.reach": "Reads all of a text",
   "exam.reach.tokens": "up to {tokens} tokens, of {context}",
   "exam.speed": "Speed here",
