@@ -108,8 +108,18 @@ func (w weight) layout() (C.struct_skerry_layout, error) {
 // name is that of the tensor.
 func (w weight) name() string {
 	var b strings.Builder
-	for i, f := 0, w.value.FieldByName("name"); i < f.Len() && f.Index(i).Int() != 0; i++ {
-		b.WriteByte(byte(f.Index(i).Int()))
+	f := w.value.FieldByName("name")
+	for i := range f.Len() {
+		c := byte(0)
+		if v := f.Index(i); v.CanInt() {
+			c = byte(v.Int())
+		} else { // C's char has no sign on arm64
+			c = byte(v.Uint())
+		}
+		if c == 0 {
+			break
+		}
+		b.WriteByte(c)
 	}
 	return b.String()
 }
