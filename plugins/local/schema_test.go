@@ -49,7 +49,7 @@ func valid(t *testing.T, schema json.RawMessage, text string) error {
 
 // samples are the requests that the appliance makes of its sample documents
 // that are text.
-func samples(t *testing.T, most int) map[string]llm.Request {
+func samples(t testing.TB, most int) map[string]llm.Request {
 	t.Helper()
 	data, err := os.ReadFile("../../embed/profile/starter.json")
 	if err != nil {

@@ -10,9 +10,14 @@ import (
 	"skerry/appliance/llm/llmtest"
 )
 
-func starter(t testing.TB) *provider {
+func starter(t testing.TB) *provider { return starterWith(t, func(*settings) {}) }
+
+// starterWith opens the starter model with other settings than the usual.
+func starterWith(t testing.TB, change func(*settings)) *provider {
 	t.Helper()
-	p, err := open(settings{model: "../../embed/starter/starter.q8_0.gguf", threads: 1, batch: 128, queue: 8, parallel: 4, kind: "f16", share: true, card: `{"id":"starter"}`})
+	s := settings{model: "../../embed/starter/starter.q8_0.gguf", threads: 1, batch: 128, queue: 8, parallel: 4, share: true, card: `{"id":"starter"}`}
+	change(&s)
+	p, err := open(s)
 	if err != nil {
 		t.Fatal(err)
 	}

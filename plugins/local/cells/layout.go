@@ -89,7 +89,11 @@ func (t *Table) Layout(tokens []Token, overhead int) Layout {
 	for i := range groups {
 		groups[i].Cell = min(groups[i].Cell, t.Cells()-split.Width)
 	}
-	if n := len(tokens); n*(split.Shared+split.Width)+overhead*len(groups) < n*whole.Width {
+	products := len(groups)
+	if split.Shared > 0 {
+		products++
+	}
+	if n := len(tokens); n*(split.Shared+split.Width)+overhead*(products-1) < n*whole.Width {
 		return split
 	}
 	return whole
