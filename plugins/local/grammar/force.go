@@ -202,14 +202,39 @@ func (v *Vocabulary) forced(g *Grammar, s *state) *run {
 	return r
 }
 
+// maxControlBytes bounds what stands for a control token: a byte 0xFF, digits, and
+// a byte 0xFE.
+const maxControlBytes = 16
+
 // kinds are the bytes with which characters of the kinds begin that tokenizers
-// tell apart: space, punctuation, digits, letters, and what is not ASCII.
-var kinds = [][2]byte{{' ', ' '}, {'!', '!'}, {'"', '"'}, {'#', '&'}, {'\'', '\''}, {'(', '+'}, {',', ','}, {'-', '/'}, {'0', '9'}, {':', '@'}, {'A', 'Z'}, {'[', '`'}, {'a', 'z'}, {'{', '~'}, {0xC2, 0xF4}}
+// tell apart: space, punctuation, digits, letters, what is not ASCII,
+// and control tokens.
+var kinds = [][2]byte{{' ', ' '}, {'!', '!'}, {'"', '"'}, {'#', '&'}, {'\'', '\''}, {'(', '+'}, {',', ','}, {'-', '/'}, {'0', '9'}, {':', '@'}, {'A', 'Z'}, {'[', '`'}, {'a', 'z'}, {'{', '~'}, {0xC2, 0xF4}, {0xFF, 0xFF}}
 
 // sample returns a character that may come at s and begins with a byte from lo
 // to hi, or nothing. The caller holds g.mu.
 func (g *Grammar) sample(s *state, lo, hi byte) string {
 	var out []byte
+	if lo == 0xFF { // a control token: up to the byte that ends what stands for it
+		for range maxControlBytes {
+			b := 0
+			for b < 256 && !s.can(byte(b)) {
+				b++
+			}
+			if len(out) == 0 {
+				b = 0xFF
+			}
+			if b > 0xFF || !s.can(byte(b)) {
+				return ""
+			}
+			out = append(out, byte(b))
+			if b == 0xFE {
+				return string(out)
+			}
+			s = g.step(s, byte(b))
+		}
+		return ""
+	}
 	for b := int(lo); b <= int(hi) && len(out) < utf8.UTFMax; b++ {
 		if !s.can(byte(b)) {
 			continue

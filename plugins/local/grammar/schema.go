@@ -12,11 +12,12 @@ import (
 // every method adds what comes before the node next and returns where that
 // begins.
 type compiler struct {
-	g    *Grammar
-	root value
-	refs map[string]int32 // rules of references, by pointer
-	todo []reference
-	any  int32 // rule of any JSON value; -1 = not needed so far
+	g     *Grammar
+	root  value            // the schema that is worked on
+	scope string           // tells its references from those of others
+	refs  map[string]int32 // rules of references, by scope and pointer
+	todo  []reference
+	any   int32 // rule of any JSON value; -1 = not needed so far
 
 	patterns patterns
 	err      error // the first refusal
@@ -27,6 +28,24 @@ type reference struct {
 	pointer string
 	value   value
 	depth   int
+	root    value // the schema that it stands in
+	scope   string
+}
+
+// later has the rule filled in at the end.
+func (c *compiler) later(rule int32, pointer string, v value, depth int) {
+	c.todo = append(c.todo, reference{rule, pointer, v, depth, c.root, c.scope})
+}
+
+// rest fills in the rules that are left.
+func (c *compiler) rest() {
+	for len(c.todo) > 0 && c.err == nil {
+		r := c.todo[0]
+		c.todo = c.todo[1:]
+		c.root, c.scope = r.root, r.scope
+		end := c.node(node{accept: true})
+		c.g.rules[r.rule].start = c.schema(r.value, r.pointer, end, r.depth)
+	}
 }
 
 func newGrammar() *Grammar {
@@ -43,14 +62,9 @@ func compileSchema(raw []byte) (*Grammar, error) {
 		return nil, refuse("", "", "%v", err)
 	}
 	c := &compiler{g: newGrammar(), root: root, refs: map[string]int32{}, any: -1}
-	c.todo = []reference{{c.rule(), "", root, 0}}
+	c.later(c.rule(), "", root, 0)
 	c.refs[""] = 0
-	for len(c.todo) > 0 && c.err == nil {
-		r := c.todo[0]
-		c.todo = c.todo[1:]
-		end := c.node(node{accept: true})
-		c.g.rules[r.rule].start = c.schema(r.value, r.pointer, end, r.depth)
-	}
+	c.rest()
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -316,7 +330,7 @@ func (c *compiler) reference(ref string, depth int) (int32, error) {
 	if !ok || pointer != "" && pointer[0] != '/' {
 		return 0, fmt.Errorf("%q does not lie in this schema; only references such as #/$defs/name are supported", ref)
 	}
-	if r, ok := c.refs[pointer]; ok {
+	if r, ok := c.refs[c.scope+pointer]; ok {
 		return r, nil
 	}
 	v, err := c.resolve(pointer)
@@ -324,8 +338,8 @@ func (c *compiler) reference(ref string, depth int) (int32, error) {
 		return 0, err
 	}
 	r := c.rule()
-	c.refs[pointer] = r
-	c.todo = append(c.todo, reference{r, pointer, v, 0})
+	c.refs[c.scope+pointer] = r
+	c.later(r, pointer, v, 0)
 	return r, nil
 }
 

@@ -32,50 +32,63 @@ func (c *compiler) str(v value, ptr string, next int32) int32 {
 		}
 		return c.byte('"', c.excerpt(text.text, ptr, next))
 	}
-	low, high := c.bound(v, ptr, "minLength", 0), c.bound(v, ptr, "maxLength", -1)
-	if high >= 0 && low > high {
-		return c.fail(ptr, "minLength", "it is greater than maxLength")
+	d, low, high := c.characters(v, ptr)
+	if c.err != nil {
+		return 0
 	}
-	var d *dfa
+	return c.byte('"', c.text(d, true, low, high, next))
+}
+
+// characters returns what a string may consist of. low and high are not 0 and -1
+// only where d accepts everything.
+func (c *compiler) characters(v value, ptr string) (d *dfa, low, high int32) {
+	refuse := func(keyword, format string, a ...any) (*dfa, int32, int32) {
+		c.fail(ptr, keyword, format, a...)
+		return nil, 0, -1
+	}
+	low, high = c.bound(v, ptr, "minLength", 0), c.bound(v, ptr, "maxLength", -1)
+	if high >= 0 && low > high {
+		return refuse("minLength", "it is greater than maxLength")
+	}
 	for _, keyword := range []string{"pattern", "format"} {
 		arg, ok := v.get(keyword)
 		if !ok {
 			continue
 		}
 		if arg.kind != '"' {
-			return c.fail(ptr, keyword, "it must be a string")
+			return refuse(keyword, "it must be a string")
 		}
 		expr := arg.text
 		if keyword == "format" {
 			if expr, ok = formats[arg.text]; !ok {
-				return c.fail(ptr, keyword, "%q is not supported; what is: %s", arg.text, formatNames())
+				return refuse(keyword, "%q is not supported; what is: %s", arg.text, formatNames())
 			}
 		}
 		p, err := c.patterns.pattern(expr, keyword == "format")
 		if err != nil {
-			return c.fail(ptr, keyword, "%v", err)
+			return refuse(keyword, "%v", err)
 		}
 		if d, ok = c.both(d, p); !ok {
-			return c.fail(ptr, keyword, "with the pattern it needs too many states")
+			return refuse(keyword, "with the pattern it needs too many states")
 		}
 		if d == nil {
-			return c.fail(ptr, keyword, "no string is possible under it")
+			return refuse(keyword, "no string is possible under it")
 		}
 	}
 	if d != nil && (low > 0 || high >= 0) {
 		var ok bool
 		if d, ok = c.patterns.intersect(d, lengths(low, high)); !ok {
-			return c.fail(ptr, "maxLength", "with the pattern or format it needs too many states; bound the length within the pattern")
+			return refuse("maxLength", "with the pattern or format it needs too many states; bound the length within the pattern")
 		}
 		if d == nil {
-			return c.fail(ptr, "pattern", "no string of that length is possible under it")
+			return refuse("pattern", "no string of that length is possible under it")
 		}
 		low, high = 0, -1
 	}
 	if d == nil {
 		d = anything
 	}
-	return c.byte('"', c.text(d, true, low, high, next))
+	return d, low, high
 }
 
 func (c *compiler) both(a, b *dfa) (*dfa, bool) {
@@ -199,7 +212,7 @@ func (c *compiler) array(v value, ptr string, next int32, depth int) int32 {
 		} else {
 			if rule < 0 {
 				rule = c.rule()
-				c.todo = append(c.todo, reference{rule, ptr + "/items", items, depth + 1})
+				c.later(rule, ptr+"/items", items, depth+1)
 			}
 			at = c.call(rule, next)
 		}
@@ -309,8 +322,7 @@ func (c *compiler) object(v value, ptr string, next int32, depth int) int32 {
 func (c *compiler) anyRule() int32 {
 	if c.any < 0 {
 		c.any = c.rule()
-		all := value{kind: '{'}
-		c.todo = append(c.todo, reference{c.any, "", all, 0})
+		c.later(c.any, "", value{kind: '{'}, 0)
 	}
 	return c.any
 }
