@@ -29,6 +29,7 @@ import (
 	"sync"
 
 	"skerry/appliance/llm"
+	"skerry/plugins/local/chat"
 	"skerry/plugins/local/dialect"
 	"skerry/plugins/local/gguf"
 	"skerry/plugins/local/schedule"
@@ -197,16 +198,18 @@ func (f modelFile) generator(s settings) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	words.use(d)
+	talk := chat.For(d, words.control)
+	words.use(d, talk.OwnEnds())
 
 	build := engineBuild()
 	card.Capabilities.Probabilities = true
-	card.Capabilities.Tools = false // JSONSchema is what the card says: every model here can be held to one
+	// JSONSchema is what the card says: every model here can be held to one.
+	card.Capabilities.Tools, card.Capabilities.Thinking = talk.Tools(), talk.Thinking()
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d, parallel %d, cache %s", build, d.Name, s.batch, s.threads, s.parallel, s.kind)
 	if e.rearranged > 0 { // it adds up in another order
 		card.Lock.Engine += ", weights rearranged"
 	}
-	return &provider{card: card, version: version, build: build, dialect: d, words: words, grammar: sync.OnceValues(words.grammar), engine: e, runs: schedule.New(e, schedule.Config{Slots: s.parallel, Batch: e.c.batch, Queue: s.queue})}, nil
+	return &provider{card: card, version: version, build: build, chat: talk, words: words, grammar: sync.OnceValues(words.grammar), engine: e, runs: schedule.New(e, schedule.Config{Slots: s.parallel, Batch: e.c.batch, Queue: s.queue})}, nil
 }
 
 // passTokens returns how many tokens one forward pass takes at most: fewer for

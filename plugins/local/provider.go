@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"skerry/appliance/llm"
+	"skerry/plugins/local/chat"
 	"skerry/plugins/local/decode"
-	"skerry/plugins/local/dialect"
 	"skerry/plugins/local/grammar"
 	"skerry/plugins/local/schedule"
 )
@@ -21,7 +21,7 @@ type provider struct {
 	card    llm.Model
 	version string
 	build   string // of the engine
-	dialect dialect.Dialect
+	chat    *chat.Chat
 	words   *vocabulary
 	grammar func() (*grammar.Vocabulary, error) // arranged when it is needed first
 	engine  *engine
@@ -130,9 +130,7 @@ type completion struct {
 	prompt []int32
 	limit  int // most output tokens
 	sample *decode.Sampler
-	match  *grammar.Matcher // follows the schema; nil = there is none
-
-	assemble *decode.Assembler
+	turn   *chat.Turn // what the output means, and what holds it
 }
 
 // prepare does everything that needs no model: it refuses what cannot work
@@ -152,19 +150,10 @@ func (p *provider) prepare(r llm.Request) (*completion, error) {
 	if c.sample, err = decode.NewSampler(r.Sampling); err != nil {
 		return nil, err
 	}
-	if c.assemble, err = decode.NewAssembler(r.Stop, r.Logprobs); err != nil {
+	if c.turn, err = p.chat.Turn(r, p.grammar); err != nil {
 		return nil, err
 	}
-	if len(r.Schema) > 0 {
-		if c.match, err = p.hold(r); err != nil {
-			return nil, err
-		}
-	}
-	spans, err := p.dialect.Render(r.Messages, r.Prefill)
-	if err != nil {
-		return nil, err
-	}
-	if c.prompt, err = p.words.encode(spans); err != nil {
+	if c.prompt, err = p.words.encode(c.turn.Spans); err != nil {
 		return nil, err
 	}
 	// One place is kept, so that there is always room for an answer.
@@ -178,24 +167,6 @@ func (p *provider) prepare(r llm.Request) (*completion, error) {
 		c.limit = min(r.MaxTokens, room)
 	}
 	return c, nil
-}
-
-// hold returns a matcher of the schema of r, which is that of the whole
-// answer: a prefill is its beginning.
-func (p *provider) hold(r llm.Request) (*grammar.Matcher, error) {
-	words, err := p.grammar()
-	if err != nil {
-		return nil, err
-	}
-	g, err := words.Schema(r.Schema)
-	if err != nil {
-		return nil, &llm.Error{Kind: llm.Invalid, Message: "the model cannot be held to the schema of the answer: " + err.Error()}
-	}
-	m := g.Matcher()
-	if err := m.Begin(r.Prefill); err != nil {
-		return nil, &llm.Error{Kind: llm.Invalid, Message: "prefill: " + err.Error()}
-	}
-	return m, nil
 }
 
 // typed turns any error into the *llm.Error that the contract promises.

@@ -38,15 +38,15 @@ func (r *run) Begin() (more []schedule.Input, none bool, err error) {
 		return nil, false, err
 	}
 	if r.done {
-		r.send(r.assemble.Finish())
+		err = r.end()
 	}
-	return r.inputs(ids), r.done, nil
+	return r.inputs(ids), r.done, err
 }
 
 // Ahead computes which tokens the schema allows next.
 func (r *run) Ahead() {
-	if r.match != nil {
-		r.mask, r.maskErr = r.match.Mask()
+	if match := r.turn.Matcher(); match != nil {
+		r.mask, r.maskErr = match.Mask()
 	}
 }
 
@@ -61,14 +61,15 @@ func (r *run) Next(logits []float32) ([]schedule.Input, error) {
 	if r.words.isEnd(id) {
 		r.done, r.res.Finish = true, llm.FinishStop
 	} else {
-		r.write(t, true)
+		if err := r.write(id, t, true); err != nil {
+			return nil, err
+		}
 		if ids, err = r.force([]int32{id}); err != nil {
 			return nil, err
 		}
 	}
 	if r.done {
-		r.send(r.assemble.Finish())
-		return nil, nil
+		return nil, r.end()
 	}
 	return r.inputs(ids), nil
 }
@@ -89,7 +90,8 @@ func inputs(ids []int32) []schedule.Input {
 
 // choose asks the model for the next token.
 func (r *run) choose(logits []float32) (int32, llm.Token, error) {
-	if r.match == nil {
+	match := r.turn.Matcher()
+	if match == nil {
 		id, logprob, err := r.sample.Next(logits)
 		if err != nil {
 			return 0, llm.Token{}, err
@@ -104,7 +106,7 @@ func (r *run) choose(logits []float32) (int32, llm.Token, error) {
 	if err != nil || r.words.isEnd(c.ID) {
 		return c.ID, llm.Token{}, err
 	}
-	if err := r.match.Accept(c.ID); err != nil {
+	if err := match.Accept(c.ID); err != nil {
 		return 0, llm.Token{}, err
 	}
 	piece, err := r.words.bytes(c.ID)
@@ -114,10 +116,11 @@ func (r *run) choose(logits []float32) (int32, llm.Token, error) {
 // force writes what must come after ids, which the model has not seen yet, and
 // returns both. It ends the run where nothing can follow.
 func (r *run) force(ids []int32) ([]int32, error) {
-	if r.match == nil || r.done {
+	match := r.turn.Matcher()
+	if match == nil || r.done {
 		return ids, nil
 	}
-	forced, err := r.match.Forced()
+	forced, err := match.Forced()
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +129,14 @@ func (r *run) force(ids []int32) ([]int32, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.write(llm.Token{Bytes: piece, Forced: true}, i == len(forced)-1)
+		if err := r.write(id, llm.Token{Bytes: piece, Forced: true}, i == len(forced)-1); err != nil {
+			return nil, err
+		}
 		if r.done {
 			return nil, nil
 		}
 	}
-	if r.match.Ended() {
+	if match.Ended() {
 		r.done, r.res.Finish = true, llm.FinishStop
 	}
 	return append(ids, forced...), nil
@@ -140,22 +145,36 @@ func (r *run) force(ids []int32) ([]int32, error) {
 // write adds a token to the output. It ends the run at a stop string and at
 // the bound. latest says that the matcher stands right behind the token: an
 // answer that is whole at the bound is not cut.
-func (r *run) write(t llm.Token, latest bool) {
+func (r *run) write(id int32, t llm.Token, latest bool) error {
 	r.res.Usage.OutputTokens++
-	d, stopped := r.assemble.Add(t)
+	d, stopped, err := r.turn.Add(t, r.words.mark(id))
+	if err != nil {
+		return err
+	}
 	if stopped {
 		r.done, r.res.Finish = true, llm.FinishStop
 	} else if r.res.Usage.OutputTokens == r.limit {
 		r.done = true
-		if latest && r.match != nil && r.match.Ended() {
+		if match := r.turn.Matcher(); latest && match != nil && match.Ended() {
 			r.res.Finish = llm.FinishStop
 		}
 	}
 	r.send(d)
+	return nil
+}
+
+// end sends what is left and says why the output has ended.
+func (r *run) end() error {
+	d, finish, err := r.turn.End(r.res.Finish)
+	r.res.Finish, r.res.Usage.ThinkingTokens = finish, r.turn.ThinkingTokens()
+	r.send(d)
+	return err
 }
 
 func (r *run) send(d llm.Delta) {
 	r.res.Text += d.Text
 	r.res.Tokens = append(r.res.Tokens, d.Tokens...)
+	r.res.Thinking += d.Thinking
+	r.res.Calls = append(r.res.Calls, d.Calls...)
 	r.out.put(d)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/ollama/ollama/model"
 	"github.com/ollama/ollama/tokenizer"
 
+	"skerry/plugins/local/chat"
 	"skerry/plugins/local/dialect"
 	"skerry/plugins/local/grammar"
 )
@@ -62,10 +64,27 @@ func loadVocabulary(path string, m model.Model) (*vocabulary, error) {
 
 func (v *vocabulary) isControl(s string) bool { _, ok := v.special[s]; return ok }
 
-// use takes over the end tokens of a dialect and of the file.
-func (v *vocabulary) use(d dialect.Dialect) {
+// control returns the id of the control token with the given text.
+func (v *vocabulary) control(s string) (int32, bool) { id, ok := v.special[s]; return id, ok }
+
+// mark returns the text of a control token, and "" for others.
+func (v *vocabulary) mark(id int32) string {
+	if int(id) < len(v.words.Values) {
+		if at, ok := v.special[v.words.Values[id]]; ok && at == id {
+			return v.words.Values[id]
+		}
+	}
+	return ""
+}
+
+// use takes over the end tokens of a dialect and, unless they are only its own,
+// of the file.
+func (v *vocabulary) use(d dialect.Dialect, own bool) {
 	for _, s := range d.Ends() {
 		v.ends = append(v.ends, v.special[s])
+	}
+	if own {
+		return
 	}
 	v.ends = append(v.ends, v.words.EOS...)
 }
@@ -85,9 +104,6 @@ func (v *vocabulary) text(s string) ([]int32, error) {
 // borders are control tokens.
 func (v *vocabulary) encode(spans []dialect.Span) ([]int32, error) {
 	var ids []int32
-	if v.words.AddBOS && len(v.words.BOS) > 0 {
-		ids = append(ids, v.words.BOS[0])
-	}
 	var run strings.Builder
 	flush := func() error {
 		more, err := v.text(run.String())
@@ -114,8 +130,14 @@ func (v *vocabulary) encode(spans []dialect.Span) ([]int32, error) {
 			return nil, err
 		}
 	}
-	err := flush()
-	return ids, err
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	// Some dialects write the token of the beginning themselves.
+	if v.words.AddBOS && len(v.words.BOS) > 0 && (len(ids) == 0 || ids[0] != v.words.BOS[0]) {
+		ids = slices.Insert(ids, 0, v.words.BOS[0])
+	}
+	return ids, nil
 }
 
 // split finds the control tokens that an author wrote into trusted text, at
@@ -140,25 +162,31 @@ func (v *vocabulary) split(s string, run *strings.Builder, control func(int32) e
 	return nil
 }
 
-// grammar arranges the tokens for constrained decoding. Tokens that are not
-// written as text, control tokens above all, are in it without bytes.
+// grammar arranges the tokens for constrained decoding. Control tokens are in it
+// as what stands for them in package chat, which no text holds; other tokens
+// that are not written as text, or could spell that, are in it without bytes.
 func (v *vocabulary) grammar() (*grammar.Vocabulary, error) {
 	tokens := make([][]byte, len(v.words.Values))
-	for id, name := range v.words.Values {
+	for id := range v.words.Values {
+		if v.mark(int32(id)) != "" {
+			tokens[id] = chat.Bytes(int32(id))
+			continue
+		}
 		switch v.words.Types[id] {
 		case tokenizer.TOKEN_TYPE_NORMAL, tokenizer.TOKEN_TYPE_BYTE, tokenizer.TOKEN_TYPE_USER_DEFINED:
 		default:
 			continue
 		}
-		if _, control := v.special[name]; control {
-			continue
-		}
-		var err error
-		if tokens[id], err = v.bytes(int32(id)); err != nil {
+		text, err := v.bytes(int32(id))
+		if err != nil {
 			return nil, fmt.Errorf("token %d: %w", id, err)
 		}
+		if bytes.IndexByte(text, 0xff) < 0 && bytes.IndexByte(text, 0xfe) < 0 {
+			tokens[id] = text
+		}
 	}
-	return grammar.NewVocabulary(tokens, v.ends, v.text, 0)
+	encode := func(text string) ([]int32, error) { return chat.Encode(text, v.text) }
+	return grammar.NewVocabulary(tokens, v.ends, encode, 0)
 }
 
 // bytes returns the output that a token stands for: none for a control token.

@@ -36,10 +36,11 @@ func TestPromptsAreEncodedAsInTraining(t *testing.T) {
 	for _, doc := range []string{"", "Rechnung Nr. 17.\n\nNetto: 1.234,56 €", "two\n\n\nlines ", "emoji 😀 and\ttabs", strings.Repeat("x", 300)} {
 		r := llmtest.ExtractRequest()
 		r.Messages[1].Parts[0].Text = doc
-		spans, err := p.dialect.Render(r.Messages, "")
+		turn, err := p.chat.Turn(r, p.grammar)
 		if err != nil {
 			t.Fatal(err)
 		}
+		spans := turn.Spans
 		var whole strings.Builder
 		for _, s := range spans {
 			whole.WriteString(s.Text)

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +23,8 @@ type Assembler struct {
 	logprobs bool
 	bytes    []byte      // not sent yet
 	tokens   []llm.Token // behind bytes
+	met      string      // what ended the output
+	after    string      // what stood behind it
 }
 
 // NewAssembler returns an assembler that ends the output before the first of
@@ -38,6 +41,18 @@ func NewAssembler(stops []string, logprobs bool) (*Assembler, error) {
 	}
 	return &Assembler{stops: stops, logprobs: logprobs}, nil
 }
+
+// Mark adds a string at which the output ends, such as the tag of a dialect.
+func (a *Assembler) Mark(s string) { a.stops = append(slices.Clone(a.stops), s) }
+
+// Unmark removes a string that was added by [Assembler.Mark].
+func (a *Assembler) Unmark(s string) {
+	a.stops = slices.DeleteFunc(slices.Clone(a.stops), func(t string) bool { return t == s })
+}
+
+// Met returns the stop string or mark at which the output ended, and what the
+// last token has behind it.
+func (a *Assembler) Met() (mark, after string) { return a.met, a.after }
 
 // Add takes one token and returns what can be sent now, which may be nothing.
 // stopped reports that a stop string was met: the output has ended before it.
@@ -60,6 +75,7 @@ func (a *Assembler) stop() int {
 	for _, s := range a.stops {
 		if i := strings.Index(string(a.bytes), s); i >= 0 && (first < 0 || i < first) {
 			first = i
+			a.met, a.after = s, string(a.bytes[i+len(s):])
 		}
 	}
 	return first

@@ -22,12 +22,25 @@ type Span struct {
 // Dialect is the way a family of models writes conversations. Strings between
 // the marks ⟦ and ⟧ are control tokens.
 type Dialect struct {
-	Name      string
+	Name  string
+	Tools bool // it has a way to call tools
+	// Think says where thinking begins and ends. Models of a dialect without it
+	// do not think.
+	Think     Think
 	marks     []string            // that all occur in a template of this kind
+	without   []string            // that do not
+	needs     []string            // control tokens that must be there, beside those of the forms
+	complex   bool                // it is more than forms of turns: package chat writes it
 	before    map[llm.Role]string // what opens a turn of the role
 	after     map[llm.Role]string // what closes it
 	end       []string            // tokens that end the model's turn
 	foldsInto llm.Role            // where system text goes if the dialect has no system turn
+}
+
+// Think says how a family of models thinks before it answers.
+type Think struct {
+	Open, Close string // around what is thought; control tokens where the vocabulary has them
+	Always      bool   // it cannot be kept from it
 }
 
 func turns(open, close string, names [3]string) (before, after map[llm.Role]string) {
@@ -63,8 +76,10 @@ var dialects = func() []Dialect {
 		before: map[llm.Role]string{llm.System: "", llm.User: "⟦<｜User｜>⟧", llm.Assistant: "⟦<｜Assistant｜>⟧"},
 		after:  map[llm.Role]string{llm.System: "", llm.User: "", llm.Assistant: "⟦<｜end▁of▁sentence｜>⟧"},
 	}
+	r1 := deepseek
+	r1.Name, r1.marks, r1.Think = "deepseek-r1", append(slices.Clone(deepseek.marks), "</think>"), Think{"<think>", "</think>", true}
 	// In the order of recognition: the more particular first.
-	return []Dialect{chatml, llama3, gemma, mistral7, mistral, deepseek, phi}
+	return append(families(), chatml, llama3, gemma, mistral7, mistral, r1, deepseek, phi)
 }()
 
 // Names returns the names of all dialects.
@@ -76,12 +91,16 @@ func Names() []string {
 	return out
 }
 
-// For returns the dialect of the given name, or, for "auto" or "", the one
+// For returns the dialect of the given name, the one that name describes (see
+// [Supplied]), or, for "auto" or "", the one
 // that the template of a model file is recognised as. isControl reports
 // whether the vocabulary has a string as control token; a dialect whose
 // control tokens are missing is refused, because the model would read them as
 // plain words.
 func For(name, template string, isControl func(string) bool) (Dialect, error) {
+	if strings.HasPrefix(name, "{") {
+		return supplied(name, isControl)
+	}
 	if name != "" && name != "auto" {
 		i := slices.IndexFunc(dialects, func(d Dialect) bool { return d.Name == name })
 		if i < 0 {
@@ -93,12 +112,21 @@ func For(name, template string, isControl func(string) bool) (Dialect, error) {
 		return dialects[i], nil
 	}
 	for _, d := range dialects {
-		all := template == "" || !slices.ContainsFunc(d.marks, func(m string) bool { return !strings.Contains(template, m) })
-		if all && d.missing(isControl) == "" {
+		if d.recognises(template) && d.missing(isControl) == "" {
 			return d, nil
 		}
 	}
 	return Dialect{}, fmt.Errorf("the chat template of this model is not one that is known, and templates from model files are not run; name the right one of %s, if there is one", strings.Join(Names(), ", "))
+}
+
+// recognises reports whether a template is of the kind of d. Where a file has
+// none, only its control tokens decide, among the plain forms.
+func (d Dialect) recognises(template string) bool {
+	if template == "" {
+		return !d.complex && d.Think == Think{}
+	}
+	in := func(m string) bool { return strings.Contains(template, m) }
+	return !slices.ContainsFunc(d.marks, func(m string) bool { return !in(m) }) && !slices.ContainsFunc(d.without, in)
 }
 
 func (d Dialect) missing(isControl func(string) bool) string {
@@ -112,7 +140,7 @@ func (d Dialect) missing(isControl func(string) bool) string {
 
 // Controls returns all control tokens that the dialect uses, sorted.
 func (d Dialect) Controls() []string {
-	out := slices.Clone(d.end)
+	out := slices.Concat(d.end, d.needs)
 	for _, m := range []map[llm.Role]string{d.before, d.after} {
 		for _, s := range m {
 			for _, sp := range spans(s) {
@@ -126,6 +154,10 @@ func (d Dialect) Controls() []string {
 	return slices.Compact(out)
 }
 
+// Complex reports whether the dialect is more than forms of turns, and package
+// chat writes it.
+func (d Dialect) Complex() bool { return d.complex }
+
 // Ends returns the tokens that end the model's turn.
 func (d Dialect) Ends() []string { return slices.Clone(d.end) }
 
@@ -133,6 +165,9 @@ func (d Dialect) Ends() []string { return slices.Clone(d.end) }
 // begins, prefill included. It returns an *llm.Error of kind invalid for a
 // conversation that cannot be written.
 func (d Dialect) Render(messages []llm.Message, prefill string) ([]Span, error) {
+	if d.complex {
+		return nil, fmt.Errorf("the dialect %s is written by package chat", d.Name)
+	}
 	if len(messages) == 0 {
 		return nil, invalid("the request has no messages")
 	}

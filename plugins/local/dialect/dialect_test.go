@@ -13,6 +13,20 @@ import (
 
 func anything(string) bool { return true }
 
+// plain are the dialects that this package writes.
+func plain(t interface{ Fatal(...any) }) (names []string) {
+	for _, name := range dialect.Names() {
+		d, err := dialect.For(name, "", anything)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !d.Complex() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func text(role llm.Role, s string) llm.Message {
 	return llm.Message{Role: role, Parts: []llm.Part{{Text: s, Untrusted: true}}}
 }
@@ -38,20 +52,21 @@ func joined(t *testing.T, name string, prefill string, ms ...llm.Message) string
 func TestRender(t *testing.T) {
 	conversation := []llm.Message{text(llm.System, "S"), text(llm.User, "U"), text(llm.Assistant, "A"), text(llm.User, "V")}
 	for name, want := range map[string]string{
-		"chatml":     "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nV<|im_end|>\n<|im_start|>assistant\nP",
-		"llama3":     "<|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nU<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nA<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nV<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nP",
-		"gemma":      "<start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\nA<end_of_turn>\n<start_of_turn>user\nV<end_of_turn>\n<start_of_turn>model\nP",
-		"phi3":       "<|system|>\nS<|end|>\n<|user|>\nU<|end|>\n<|assistant|>\nA<|end|>\n<|user|>\nV<|end|>\n<|assistant|>\nP",
-		"mistral":    "[INST] S\n\nU[/INST]A</s>[INST] V[/INST]P",
-		"mistral-v7": "[SYSTEM_PROMPT]S[/SYSTEM_PROMPT][INST]U[/INST]A</s>[INST]V[/INST]P",
-		"deepseek":   "S<｜User｜>U<｜Assistant｜>A<｜end▁of▁sentence｜><｜User｜>V<｜Assistant｜>P",
+		"chatml":      "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nV<|im_end|>\n<|im_start|>assistant\nP",
+		"llama3":      "<|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nU<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nA<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nV<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nP",
+		"gemma":       "<start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\nA<end_of_turn>\n<start_of_turn>user\nV<end_of_turn>\n<start_of_turn>model\nP",
+		"phi3":        "<|system|>\nS<|end|>\n<|user|>\nU<|end|>\n<|assistant|>\nA<|end|>\n<|user|>\nV<|end|>\n<|assistant|>\nP",
+		"mistral":     "[INST] S\n\nU[/INST]A</s>[INST] V[/INST]P",
+		"mistral-v7":  "[SYSTEM_PROMPT]S[/SYSTEM_PROMPT][INST]U[/INST]A</s>[INST]V[/INST]P",
+		"deepseek-r1": "S<｜User｜>U<｜Assistant｜>A<｜end▁of▁sentence｜><｜User｜>V<｜Assistant｜>P",
+		"deepseek":    "S<｜User｜>U<｜Assistant｜>A<｜end▁of▁sentence｜><｜User｜>V<｜Assistant｜>P",
 	} {
 		if got := joined(t, name, "P", conversation...); got != want {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, want)
 		}
 	}
-	if n := len(dialect.Names()); n != 7 {
-		t.Errorf("%d dialects, 7 compared", n)
+	if n := len(plain(t)); n != 8 {
+		t.Errorf("%d dialects, 8 compared", n)
 	}
 }
 
@@ -67,6 +82,11 @@ func TestRecognition(t *testing.T) {
 	}{
 		{"by its template", "auto", "{% for m in messages %}<|im_start|>{{m.role}}\n{{m.content}}<|im_end|>{% endfor %}", chatml, "chatml", ""},
 		{"by the vocabulary where there is no template", "", "", llama, "llama3", ""},
+		{"a family with tools by its marks", "", "<|im_start|>{% if enable_thinking %}<think>{% endif %}<tool_call><|im_end|>", chatml, "qwen3", ""},
+		{"the same without thinking", "", "<|im_start|><tool_call><|im_end|>", chatml, "qwen3-instruct", ""},
+		{"the same that always thinks", "", "<|im_start|><think><tool_call><|im_end|>", chatml, "qwen3-thinking", ""},
+		{"calls of another kind", "", "<|im_start|><tool_call><function=<|im_end|>", chatml, "qwen3-coder", ""},
+		{"never a family with tools where there is no template", "auto", "", chatml, "chatml", ""},
 		{"by name", "llama3", "whatever", llama, "llama3", ""},
 		{"not when the control tokens are missing", "auto", "<|im_start|><|im_end|>", llama, "", "not one that is known"},
 		{"not by name when they are missing", "chatml", "", llama, "", "needs the control token <|im_end|>"},
@@ -99,7 +119,7 @@ func TestRenderRefuses(t *testing.T) {
 // every untrusted text is there, whole, as one untrusted span.
 func TestUntrustedTextStaysText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.SampledFrom(dialect.Names()).Draw(t, "dialect")
+		name := rapid.SampledFrom(plain(t)).Draw(t, "dialect")
 		d, err := dialect.For(name, "", anything)
 		if err != nil {
 			t.Fatal(err)
