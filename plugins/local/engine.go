@@ -227,6 +227,9 @@ func (e *engine) Expect(seq, tokens int) {
 	}
 }
 
+// Together reports whether so many tokens would find neighbouring pages.
+func (e *engine) Together(tokens int) bool { return e.a == nil || e.a.table.Together(tokens) }
+
 // Fork makes the new sequence dst begin with the first n tokens of src.
 func (e *engine) Fork(src, dst, n int) (err error) {
 	if e.a == nil {

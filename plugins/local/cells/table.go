@@ -148,6 +148,22 @@ func (t *Table) gap(want int) int {
 	return slices.Index(t.refs, 0)
 }
 
+// Together reports whether a new sequence of so many tokens would find pages
+// that lie side by side. Scattered, every pass over it would look at the cells
+// between them as well.
+func (t *Table) Together(tokens int) bool {
+	want, run := Pages(tokens), 0
+	for i := range t.refs {
+		if run++; t.refs[i] != 0 || t.meant[i] >= 0 {
+			run = 0
+		}
+		if run >= want {
+			return true
+		}
+	}
+	return want <= 0
+}
+
 func (t *Table) forget(seq int) {
 	for i, who := range t.meant {
 		if who == seq {

@@ -114,6 +114,7 @@ func (s *Scheduler) begin(c *call) {
 			n = 0
 		}
 	}
+	s.makeRoom(c.most-n, src)
 	s.engine.Expect(c.seq, c.most)
 	if n > 0 && s.engine.Fork(src, c.seq, n) == nil {
 		c.at, c.cached = n, n
@@ -132,6 +133,20 @@ func (s *Scheduler) touch(seq int) {
 // evict forgets idle sequences, except keep, until so many pages are free.
 func (s *Scheduler) evict(pages, keep int) {
 	for i := 0; i < len(s.idle) && s.engine.Free() < pages; {
+		if s.idle[i] == keep {
+			i++
+			continue
+		}
+		s.forget(s.idle[i])
+		s.idle = slices.Delete(s.idle, i, i+1)
+	}
+}
+
+// makeRoom forgets idle sequences, except keep, until a sequence of so many
+// tokens can lie together: that helps every pass over it, while most of what is
+// idle is never asked for again.
+func (s *Scheduler) makeRoom(tokens, keep int) {
+	for i := 0; i < len(s.idle) && !s.engine.Together(tokens); {
 		if s.idle[i] == keep {
 			i++
 			continue

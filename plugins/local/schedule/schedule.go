@@ -42,6 +42,10 @@ type Engine interface {
 	// Expect says that a new sequence will have up to so many tokens.
 	Expect(seq, tokens int)
 
+	// Together reports whether a new sequence of so many tokens could be put
+	// where passes over it are cheap, without forgetting another.
+	Together(tokens int) bool
+
 	// Fork makes the new sequence dst begin with the first n tokens of src.
 	// After an error dst is empty.
 	Fork(src, dst, n int) error

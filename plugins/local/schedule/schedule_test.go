@@ -48,6 +48,7 @@ func (e *engine) Pages(tokens int) int { return (tokens + page - 1) / page }
 func (e *engine) Total() int           { return e.total }
 func (e *engine) Grain() int           { return e.grain }
 func (e *engine) Expect(int, int)      {}
+func (e *engine) Together(int) bool    { return e.Free() > 0 }
 
 // Free counts pages that are shared as often as they are held, which is less
 // than there would be: the scheduler must do with it.
