@@ -126,6 +126,14 @@ test-browser: needs bin/skerry webui/node_modules/.installed ## the UI in Chromi
 test-crash: bin/skerry ## kill -9 at random points, 200 times and more
 	CGO_ENABLED=1 go test -timeout 60m -run Crash -v ./appliance/engine -args -crash=200
 
+.PHONY: test-trust
+test-trust: ## the long forms of the audit log's tests: every byte flipped, 1,000 kills
+	SKERRY_TRUST=1 go test -timeout 120m -v -run 'TestEveryByte|TestEveryFrame|TestSegments|TestKill|TestPlantedMissingSync' ./appliance/audit
+
+.PHONY: bench-trust
+bench-trust: ## appends per second and their p99 with 64 writers, records verified and opened per second
+	go test -run '^$$' -bench 'Append|VerifyDecrypt' -benchtime 3s ./appliance/audit
+
 .PHONY: fuzz
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (default 30s)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -168,6 +169,22 @@ func Enrol(dir, keyDir string, recipients []string, now time.Time) (*Enrolment, 
 // that went on with another key would be one that nobody can check.
 func errKeys(path string, err error) error {
 	return fmt.Errorf("the audit log's key %s cannot be used: %w; restore it from where it was kept. It is never made anew", path, err)
+}
+
+// lockKeys makes sure that one process writes.
+func lockKeys(keyDir string) (*os.File, error) {
+	path := filepath.Join(keyDir, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, errKeys(path, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrInUse
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func loadKeys(keyDir string, e *Enrolment) (signers []note.Signer, c chainState, err error) {

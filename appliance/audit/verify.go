@@ -274,7 +274,11 @@ func (v *verification) header(h *header) error {
 	for i := 1; i <= min(len(h.Prev), len(v.before)); i++ {
 		said, is := h.Prev[len(h.Prev)-i], v.before[len(v.before)-i]
 		if said != is {
-			v.fault(0, h.Size, "segment %s is not as it was left: %s", segmentName(h.Segment-uint64(i)), difference(said, is))
+			where := ""
+			if i == 1 && v.last.why != "" {
+				where = fmt.Sprintf(" (its whole frames end at byte %d: %s)", v.last.whole, v.last.why)
+			}
+			v.fault(0, h.Size, "segment %s is not as it was left: %s%s", segmentName(h.Segment-uint64(i)), difference(said, is), where)
 		}
 	}
 	switch {

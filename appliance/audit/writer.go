@@ -32,6 +32,9 @@ var ErrStopped = errors.New("the audit log is closed")
 // and nothing may be done, until the appliance starts anew.
 var ErrFailed = errors.New("the audit log cannot be written")
 
+// ErrInUse: another process writes the log.
+var ErrInUse = errors.New("the audit log is in use by another process")
+
 // Options of a log. Zero values have the defaults of the format.
 type Options struct {
 	Dir    string // segments and enrolment: what auditors copy
@@ -85,6 +88,7 @@ type Log struct {
 	boot      string
 
 	queue   chan *batch
+	lock    *os.File
 	quit    chan struct{} // closed by Close
 	stopped chan struct{} // closed by the writer when it has answered everything
 	closing sync.Once
@@ -124,9 +128,23 @@ func Open(o Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	signers, chain, err := loadKeys(o.KeyDir, e)
+	lock, err := lockKeys(o.KeyDir)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	l, err := open(o, e)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open audit log: %w", err), lock.Close())
+	}
+	l.lock = lock
+	go l.loop()
+	return l, nil
+}
+
+func open(o Options, e *Enrolment) (*Log, error) {
+	signers, chain, err := loadKeys(o.KeyDir, e)
+	if err != nil {
+		return nil, err
 	}
 	l := &Log{
 		opts: o, enrolment: e, signers: signers, chain: chain, boot: o.boot,
@@ -134,14 +152,10 @@ func Open(o Options) (*Log, error) {
 	}
 	found, err := findEnd(o.Dir, e, chain)
 	if err != nil {
-		return nil, fmt.Errorf("open audit log: %w", err)
+		return nil, err
 	}
 	l.tree = found.tree
-	if err := l.openSegment(found); err != nil {
-		return nil, fmt.Errorf("open audit log: %w", err)
-	}
-	go l.loop()
-	return l, nil
+	return l, l.openSegment(found)
 }
 
 // Enrolment says whose log it is.
@@ -210,6 +224,8 @@ func (l *Log) Close() error {
 		l.sending.Lock()
 		close(l.quit)
 		l.sending.Unlock()
+		<-l.stopped
+		_ = l.lock.Close() // which unlocks it; nothing was written
 	})
 	<-l.stopped
 	return l.Err()
