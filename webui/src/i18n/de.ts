@@ -409,6 +409,8 @@ export const de: Record<Key, string> = {
   "exam.summary": "Auf diesem Rechner geprüft: {when}",
   "exam.outdated": "Was jetzt läuft, ist an anderes gebunden als das Geprüfte. Bitte noch einmal prüfen.",
   "exam.passed": "{passed} von {total}",
+  "exam.unasked": "; {count} nicht gestellt: länger als sein Kontext",
+  "exam.notGiven": "Läufe geben ihm nicht",
   "exam.turn": "Beendet seine Antwort",
   "exam.json": "Schreibt JSON",
   "exam.fields": "Liest Felder",
@@ -442,7 +444,8 @@ export const de: Record<Key, string> = {
   "remove.title": "{model} entfernen?",
   "remove.file": "Die Datei wird auf der Appliance gelöscht. Wer es wiederhaben will, muss es neu importieren.",
   "remove.pools": "Die Richtlinie hat es in diesen Pools: {pools}. Läufe, die es brauchen, warten dann.",
-  "model.idle": "Derzeit nicht geladen. Ein Aufruf, der es braucht, lädt es; das dauert so lange, wie die Datei groß ist.",
+  "model.idle":
+    "Derzeit nicht geladen. Ein Aufruf, der es braucht, lädt es; das dauert so lange, wie die Datei groß ist.",
   "model.lastUse": "Letzter Aufruf",
   "model.notEnabled": "Die aktive Richtlinie lässt Läufe es nicht nutzen.",
   "model.clearance": "Freigegeben bis",
