@@ -220,7 +220,7 @@ func (e *engine) place(batch []schedule.Token) error {
 	return nil
 }
 
-// Expect says that a new sequence will have up to so many tokens.
+// Expect says that a sequence will have about so many tokens in the end.
 func (e *engine) Expect(seq, tokens int) {
 	if e.a != nil {
 		e.a.table.Expect(seq, tokens)

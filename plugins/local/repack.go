@@ -63,7 +63,7 @@ func hugePages(m model.Model) {
 	var from, to uintptr
 	visit(reflect.ValueOf(m), map[any]bool{}, func(t *ggml.Tensor, _ bool) {
 		w := weightOf(t)
-		at := uintptr(w.value.FieldByName("data").Pointer())
+		at := w.value.FieldByName("data").Pointer()
 		if at == 0 {
 			return
 		}
@@ -110,7 +110,7 @@ func (w weight) name() string {
 	var b strings.Builder
 	f := w.value.FieldByName("name")
 	for i := range f.Len() {
-		c := byte(0)
+		var c byte
 		if v := f.Index(i); v.CanInt() {
 			c = byte(v.Int())
 		} else { // C's char has no sign on arm64

@@ -84,9 +84,8 @@ func unusual() []spec {
 		s.expect.Note = "unusual labels: the step escalates, and waits for a person unless the stronger pool is sure"
 		return s
 	}
-	unsure := func(s spec, en, de string) spec {
-		s.story, s.what, s.expect = "confidence", [2]string{en, de}, waiting
-		s.expect.Note = "the step escalates, neither model is sure, and a person looks at the values"
+	unnamed := func(s spec, en, de string) spec {
+		s.story, s.what, s.expect = "confidence", [2]string{en, de}, expectation{"referred", "internal", "neither model finds the supplier, which every invoice has, so the sender has to say who it is from"}
 		return s
 	}
 	odd := func(s spec, en, de string) spec {
@@ -116,11 +115,11 @@ func unusual() []spec {
 		terms(spec{file: "wolfsau-wechsel", lang: "de", supplier: "Wolfsau Stahl GmbH", layout: "pdf-table", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "1 €", terms: "Zahlung per Wechsel in 60 Tagen"}, "bill of exchange (German)", "Wechsel"),
 		hard(spec{file: "ferrandale-labels", lang: "en", supplier: "Ferrandale Textiles Ltd", layout: "markdown", currency: "GBP", number: "1,234.56", date: "2 January 2006", money: "€1", terms: "Account to be cleared by day 10", shipping: true}, "unfamiliar labels", "ungewohnte Beschriftung"),
 		hard(spec{file: "bexhurst-labels", lang: "en", supplier: "Bexhurst Medical LLC", layout: "bracket", currency: "USD", number: "1234.56", date: "02-Jan-2006", money: "1 EUR", terms: "Settlement required 30 days from dispatch"}, "unfamiliar labels in brackets", "ungewohnte Beschriftung in Klammern"),
-		unsure(spec{file: "uferblick-reinigung", lang: "de", supplier: "Uferblick Reinigung GmbH", layout: "mail", currency: "EUR", number: "1.234,56", date: "2006-01-02", money: "1 €", terms: "Zahlbar sofort ohne Abzug", wording: 3}, "an e-mail whose supplier the models are not sure of (German)", "E-Mail, bei deren Absender die Modelle unsicher sind"),
-		unsure(spec{file: "castermoor-plastics", draw: "castermoor-plastics-5", lang: "en", supplier: "Castermoor Plastics Ltd", layout: "pdf-table", currency: "GBP", number: "1,234.56", date: "02/01/2006", money: "€1", terms: "30 days net", wording: 1, shipping: true}, "a date that may be read in two ways", "ein Datum, das man auf zwei Arten lesen kann"),
+		unnamed(spec{file: "uferblick-reinigung", lang: "de", supplier: "Uferblick Reinigung GmbH", layout: "mail", currency: "EUR", number: "1.234,56", date: "2006-01-02", money: "1 €", terms: "Zahlbar sofort ohne Abzug", wording: 3}, "an e-mail whose supplier the models do not find (German)", "E-Mail, deren Absender die Modelle nicht finden"),
+		odd(spec{file: "castermoor-plastics", draw: "castermoor-plastics-5", lang: "en", supplier: "Castermoor Plastics Ltd", layout: "pdf-table", currency: "GBP", number: "1,234.56", date: "02/01/2006", money: "€1", terms: "30 days net", wording: 1, shipping: true}, "a date that may be read in two ways", "ein Datum, das man auf zwei Arten lesen kann"),
 		odd(spec{file: "oderwald-beschriftung", hard: true, lang: "de", supplier: "Oderwald Kunststoff KG", layout: "bracket", currency: "EUR", number: "1.234,56", date: "2. January 2006", money: "1 €", terms: "Begleichung binnen 30 Tagen"}, "unfamiliar labels (German)", "ungewohnte Beschriftung"),
 		{file: "zirbenau-gesmbh", story: "confidence", lang: "de", supplier: "Zirbenau Software GesmbH", layout: "pdf-letter", currency: "EUR", number: "1.234,56", date: "02.01.2006", money: "EUR 1", terms: "14 Tage netto", wording: 2,
-			what: [2]string{"a legal form that the model does not know (German)", "Rechtsform, die das Modell nicht kennt"}, expect: expectation{"referred", "internal", "both models shorten the supplier's name to one that does not stand in the document, so it counts as not found"}},
+			what: [2]string{"a legal form that the model does not know (German)", "Rechtsform, die das Modell nicht kennt"}, expect: expectation{"approved", "internal", "a text can only be a piece of the document, between words: the name is read whole"}},
 	}
 }
 

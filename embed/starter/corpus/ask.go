@@ -348,7 +348,7 @@ func (a *asker) finish() {
 			w.text(",")
 		}
 		p.Fields = append(p.Fields, q.field)
-		w.text(quote(q.field.Name) + ":")
+		w.text(quote(extractDialect().AnswerKey(q.field.Name, q.field.About)) + ":")
 		if q.field.Type == llm.TypeList && !q.null {
 			w.rows(q)
 		} else {

@@ -5,6 +5,7 @@
 package corpus
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"strings"
 
@@ -43,6 +44,34 @@ type Example struct {
 	Messages []llm.Message // only in the group Chat
 	Answer   string        // compact JSON; a sentence in the group Chat
 	Targets  []Target      // the values in the answer, in its order
+}
+
+// Values returns the right answer by field, "label" of a classification. What a
+// value is answered under is a matter of the dialect; its place is not.
+func (e Example) Values() (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(strings.NewReader(e.Answer))
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	names := []string{"label"}
+	if e.Group != Classify {
+		names = names[:0]
+		for _, f := range e.Prompt.Fields {
+			names = append(names, f.Name)
+		}
+	}
+	values := map[string]json.RawMessage{}
+	for _, name := range names {
+		if _, err := d.Token(); err != nil { // the key
+			return nil, err
+		}
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil {
+			return nil, err
+		}
+		values[name] = v
+	}
+	return values, nil
 }
 
 // Target is a value of an answer.

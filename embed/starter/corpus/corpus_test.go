@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -118,10 +119,11 @@ func TestAnswersAreReadNegativeControl(t *testing.T) {
 }
 
 // TestAnswersFitTheSchema: the answer is what constrained decoding allows, and
-// is written without spaces.
+// is written without spaces. Where noise has damaged a value, the document no
+// longer says it, and the schema does not offer it.
 func TestAnswersFitTheSchema(t *testing.T) {
 	each(t, func(t *testing.T, e *Encoder, x Example) {
-		if x.Group == Chat {
+		if x.Group == Chat || errors.Is(e.Check(x), ErrUnreadable) {
 			return
 		}
 		a, err := e.Adapt(x)
@@ -324,6 +326,9 @@ func asked(t *testing.T, e *Encoder, x Example) string {
 func TestRecordsAreWhatTheRunnerReads(t *testing.T) {
 	each(t, func(t *testing.T, e *Encoder, x Example) {
 		r, err := e.Encode(x)
+		if errors.Is(err, ErrTooLong) {
+			return // it is left out of the records
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"skerry/appliance/llm"
 	"skerry/embed"
@@ -41,6 +42,16 @@ func Profile() (llm.Profile, error) {
 	}
 	return llm.ParseProfile(data)
 }
+
+// extractDialect says how the starter models are asked for fields. The profile
+// is embedded: it cannot be missing.
+var extractDialect = sync.OnceValue(func() *llm.TaskProfile {
+	p, err := Profile()
+	if err != nil {
+		panic(err)
+	}
+	return p.Tasks[llm.TaskExtract]
+})
 
 // Encoder writes examples as tokens, the way the appliance asks and the runner
 // encodes. It is not safe for concurrent use.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -80,7 +79,8 @@ func questionOf(split string, e corpus.Example) (question, error) {
 		}
 		q.Prompt.Text = read.Text
 	}
-	if err := json.Unmarshal([]byte(e.Answer), &q.Want); err != nil {
+	var err error
+	if q.Want, err = e.Values(); err != nil {
 		return q, fmt.Errorf("the answer %q is no JSON object: %w", e.Answer, err)
 	}
 	for _, t := range e.Targets {

@@ -77,7 +77,13 @@ func (t *Table) Cell(seq, pos int) int {
 
 // Expect says that a sequence will probably have so many tokens in the end.
 // The table then tries to put it into neighbouring pages. It is a hint.
-func (t *Table) Expect(seq, tokens int) { t.of(seq).grow = Pages(tokens) }
+func (t *Table) Expect(seq, tokens int) {
+	s := t.of(seq)
+	s.grow = Pages(tokens)
+	if s.grow <= len(s.pages) {
+		t.forget(seq) // it will not grow into what was kept for it
+	}
+}
 
 func (t *Table) of(seq int) *sequence {
 	s := t.seqs[seq]

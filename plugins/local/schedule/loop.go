@@ -114,8 +114,9 @@ func (s *Scheduler) begin(c *call) {
 			n = 0
 		}
 	}
-	s.makeRoom(c.most-n, src)
-	s.engine.Expect(c.seq, c.most)
+	expected := min(c.most, len(c.inputs)+usualOutput)
+	s.makeRoom(expected-n, src)
+	s.engine.Expect(c.seq, expected)
 	if n > 0 && s.engine.Fork(src, c.seq, n) == nil {
 		c.at, c.cached = n, n
 		s.tree.Extend(c.seq, c.keys[:n])
@@ -141,6 +142,11 @@ func (s *Scheduler) evict(pages, keep int) {
 		s.idle = slices.Delete(s.idle, i, i+1)
 	}
 }
+
+// usualOutput is how many tokens of output are provided for. Few calls need
+// their bound, and to keep room for it would cost beginnings that are asked for
+// again.
+const usualOutput = 256
 
 // makeRoom forgets idle sequences, except keep, until a sequence of so many
 // tokens can lie together: that helps every pass over it, while most of what is
@@ -242,6 +248,7 @@ func (s *Scheduler) finish(c *call, err error) {
 	s.running = slices.DeleteFunc(s.running, func(r *call) bool { return r == c })
 	s.reserved -= c.pages
 	if s.engine.Grain() > 0 && c.at > 0 {
+		s.engine.Expect(c.seq, c.at)
 		s.idle = append(s.idle, c.seq)
 	} else {
 		s.forget(c.seq)

@@ -39,7 +39,7 @@ type Engine interface {
 	// token that asks for them, in order. After an error all sequences are lost.
 	Forward(batch []Token) ([][]float32, error)
 
-	// Expect says that a new sequence will have up to so many tokens.
+	// Expect says that a sequence will have about so many tokens in the end.
 	Expect(seq, tokens int)
 
 	// Together reports whether a new sequence of so many tokens could be put
