@@ -39,8 +39,6 @@ func (f *frontier) root() tlog.Hash {
 	return h
 }
 
-func (f *frontier) clone() frontier { return frontier{f.size, slices.Clone(f.peaks)} }
-
 // valid says what is wrong with a frontier that was read somewhere.
 func (f *frontier) valid() error {
 	if want := bits.OnesCount64(f.size); len(f.peaks) != want {
