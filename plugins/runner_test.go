@@ -82,7 +82,7 @@ func TestRunnerExtracts(t *testing.T) {
 		t.Fatal(ms, err)
 	}
 	m := ms[0]
-	if m.Lock.Weights != "1b94ebc930617408fabe57ccb6c8f91a2d5bd7f9cf4b555125c9241b65f31d16" || !strings.Contains(m.Lock.Engine, "ollama v0.24.0 (-O3 -march=") ||
+	if m.Lock.Weights != "1684d1b763de3abb5e04bb97647a26869c5eb818b80cc56a4fc4892d84dd7c05" || !strings.Contains(m.Lock.Engine, "ollama v0.24.0 (-O3 -march=") ||
 		m.ContextTokens != 2048 || m.Boundary != llm.Embedded || !m.Capabilities.Probabilities || !m.Capabilities.Can(llm.TaskExtract) {
 		t.Errorf("the catalogue says %+v", m)
 	}
