@@ -82,7 +82,7 @@ func (m *models) enlist(i *imported) (*modelEntry, error) {
 	profile := m.profiles[i.Profile] // one that is gone keeps the model from being started
 	e := &modelEntry{imported: i, size: i.SizeBytes, started: make(chan struct{}), model: llm.Model{
 		ID: i.ID, Title: i.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: i.Profile, ContextTokens: i.ContextTokens,
-		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: lists(profile), Probabilities: true},
+		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: lists(profile), Probabilities: true, Vision: i.Card.Vision},
 		Lock:         llm.Lock{Profile: profile.Digest, Sampling: profile.Sampling},
 	}}
 	if !i.Card.Generates() {
