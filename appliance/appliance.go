@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -70,6 +71,9 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		return nil, err
 	}
 	policies.log, policies.wake = log, a.models.announce
+	a.models.inPool = func(id llm.ModelID) bool {
+		return slices.ContainsFunc(policies.Active().Pools, func(p policy.Pool) bool { return slices.Contains(p.Models, id) })
+	}
 	samples, err := newSamples()
 	if err != nil {
 		return nil, err

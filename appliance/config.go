@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -60,7 +61,16 @@ type Runner struct {
 	Threads     int   `yaml:"threads"`     // per model
 	Parallel    int   `yaml:"parallel"`    // calls that one model works on at once
 	CacheBytes  int64 `yaml:"cacheBytes"`  // keys and values of one imported model; one whole context always fits
-	MemoryBytes int64 `yaml:"memoryBytes"` // address space of one runner; 0 = no limit
+	MemoryBytes int64 `yaml:"memoryBytes"` // what one runner may hold; 0 = no limit
+
+	// BudgetBytes is what all runners together may hold; 0 = what the host has
+	// available. What does not fit is loaded when a call needs it, and the least
+	// recently used goes.
+	BudgetBytes int64 `yaml:"budgetBytes"`
+
+	// KeepAlive is how long an imported model stays loaded that nobody uses; 0 =
+	// until another needs the room.
+	KeepAlive time.Duration `yaml:"keepAlive"`
 }
 
 // ConfigFile is the name of the configuration file in the data directory.
@@ -75,7 +85,7 @@ func DefaultConfig(data string) Config {
 	return Config{
 		Data:          data,
 		Listen:        "127.0.0.1:8080",
-		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4, CacheBytes: 1 << 30},
+		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4, CacheBytes: 1 << 30, KeepAlive: 15 * time.Minute},
 		Runs:          64,
 		DocumentBytes: 10 << 20,
 		ModelBytes:    64 << 30,
@@ -153,6 +163,12 @@ func (c Config) Validate() error {
 	}
 	if m := c.Runner.MemoryBytes; m != 0 && m < 256<<20 {
 		problems = append(problems, fmt.Errorf("runner.memoryBytes: is %d, needs at least %d, or 0 for no limit", m, 256<<20))
+	}
+	if b := c.Runner.BudgetBytes; b != 0 && b < 256<<20 {
+		problems = append(problems, fmt.Errorf("runner.budgetBytes: is %d, needs at least %d, or 0 for what the host has", b, 256<<20))
+	}
+	if k := c.Runner.KeepAlive; k != 0 && (k < time.Second || k > 30*24*time.Hour) {
+		problems = append(problems, fmt.Errorf("runner.keepAlive: is %s, may be 1s to 720h, or 0 to keep models until another needs the room", k))
 	}
 	return errors.Join(problems...)
 }

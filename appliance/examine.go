@@ -72,9 +72,7 @@ func (m *models) ExamineModel(ctx context.Context, id llm.ModelID, by policy.Pri
 	if err != nil {
 		return err
 	}
-	model := e.current()
-	profile, ok := m.profiles[model.Profile]
-	if e.child.State().Phase != plugins.Ready || !ok && len(model.Capabilities.Tasks) > 0 || model.Lock.Weights == "" {
+	if p := e.child.State().Phase; p != plugins.Ready && m.idle(e) == "" {
 		return &api.Error{Status: http.StatusConflict, Code: "model-not-running",
 			Detail: fmt.Sprintf("The model %s does not run, so it cannot be examined. Start it first.", id)}
 	}
@@ -87,6 +85,17 @@ func (m *models) ExamineModel(ctx context.Context, id llm.ModelID, by policy.Pri
 	}
 	ctx, cancel := context.WithTimeout(ctx, examTimeout)
 	defer cancel()
+	release, _, err := m.use(ctx, e)
+	if err != nil {
+		return examFault(id, err)
+	}
+	defer release()
+	model := e.current()
+	profile, ok := m.profiles[model.Profile]
+	if !ok && len(model.Capabilities.Tasks) > 0 || !e.answers() {
+		return &api.Error{Status: http.StatusConflict, Code: "model-not-running",
+			Detail: fmt.Sprintf("The model %s has not said yet what it is. Try again in a moment.", id)}
+	}
 	card, err := exam.Run(ctx, exam.Subject{Provider: e.child, Model: model, Profile: profile, Memory: func() int64 { return e.child.State().MemoryBytes }})
 	if err != nil {
 		return examFault(id, err)

@@ -382,16 +382,21 @@ func TestActivatedPolicyWakes(t *testing.T) {
 	}
 }
 
-func TestStartableSaysWhatBounds(t *testing.T) {
-	m := &models{config: Config{Runner: Runner{MemoryBytes: 256 << 20}}, entries: map[llm.ModelID]*modelEntry{}}
+func TestFitSaysWhatBounds(t *testing.T) {
+	m := &models{config: Config{Runner: Runner{MemoryBytes: 256 << 20}}, entries: map[llm.ModelID]*modelEntry{}, now: time.Now}
 	i := &imported{ContextTokens: 512, Card: catalogue.Card{Shape: catalogue.Shape{WeightBytes: 1 << 30}}}
-	if need, have, what := m.fit(i); have != 256<<20 || !strings.Contains(what, "runner.memoryBytes") || need.Total() <= have {
+	e := &modelEntry{imported: i}
+	if need, have, what := m.fit(e); have != 256<<20 || !strings.Contains(what, "runner.memoryBytes") || need.Total() <= have {
 		t.Errorf("got %d of %d, %s", need.Total(), have, what)
 	}
 	if got := m.memoryBound(i); got != 256<<20 {
 		t.Errorf("bound %d, want what the configuration says", got)
 	}
-	m.config.Runner.MemoryBytes = 0
+	m.config.Runner.MemoryBytes, m.config.Runner.BudgetBytes = 0, 300<<20
+	if need, have, what := m.fit(e); have != 300<<20 || !strings.Contains(what, "runner.budgetBytes") || need.Total() <= have || m.tooLarge(e) == "" {
+		t.Errorf("got %d of %d, %s", need.Total(), have, what)
+	}
+	m.config.Runner.BudgetBytes = 0
 	if got, need := m.memoryBound(i), i.Card.Estimate(512).Total(); got < need+need/2 && got < catalogue.Installed()/10*9 {
 		t.Errorf("bound %d for a model that needs %d", got, need)
 	}

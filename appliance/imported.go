@@ -33,7 +33,8 @@ type imported struct {
 	SizeBytes     int64          `json:"sizeBytes"`
 	Card          catalogue.Card `json:"card"`
 	Profile       string         `json:"profile"`
-	ContextTokens int            `json:"contextTokens"` // that it is run with
+	ContextTokens int            `json:"contextTokens"`    // that it is run with
+	Engine        string         `json:"engine,omitempty"` // build that loaded it last, part of its lock; "" = none has
 	At            time.Time      `json:"at"`
 	By            string         `json:"by"` // id of who imported it
 }
@@ -76,17 +77,37 @@ func (m *models) importedModels(ctx context.Context) ([]imported, error) {
 	return list, err
 }
 
+// rememberEngine keeps the build of the engine that has loaded an imported model,
+// so that its lock is known before it is loaded again.
+func (m *models) rememberEngine(ctx context.Context, e *modelEntry, engine string) error {
+	if e.imported == nil || e.current().Lock.Engine == engine {
+		return nil
+	}
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	list, err := m.importedModels(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(i imported) bool { return i.ID == e.imported.ID })
+	if i < 0 || list[i].Engine == engine {
+		return nil
+	}
+	list[i].Engine = engine
+	return m.settings.PutSetting(ctx, settingImported, list)
+}
+
 // enlist makes the entry of an imported model, which is not started, and puts
 // it into the catalogue, unless something else is there under its id.
 func (m *models) enlist(i *imported) (*modelEntry, error) {
 	profile := m.profiles[i.Profile] // one that is gone keeps the model from being started
-	e := &modelEntry{imported: i, size: i.SizeBytes, started: make(chan struct{}), model: llm.Model{
+	e := &modelEntry{imported: i, size: i.SizeBytes, started: make(chan struct{}), lastUse: m.now(), model: llm.Model{
 		ID: i.ID, Title: i.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: i.Profile, ContextTokens: i.ContextTokens,
 		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: lists(profile), Probabilities: true},
-		Lock:         llm.Lock{Profile: profile.Digest, Sampling: profile.Sampling},
+		Lock:         llm.Lock{Weights: i.SHA256, Profile: profile.Digest, Engine: i.Engine, Sampling: profile.Sampling},
 	}}
 	if !i.Card.Generates() {
-		e.model.Capabilities, e.model.Lock = llm.Capabilities{Tasks: []llm.TaskKind{}, Embeddings: i.Card.Embeddings}, llm.Lock{}
+		e.model.Capabilities, e.model.Lock = llm.Capabilities{Tasks: []llm.TaskKind{}, Embeddings: i.Card.Embeddings}, llm.Lock{Weights: i.SHA256, Engine: i.Engine}
 	}
 	var err error
 	weights := plugins.Inherit{Flag: "model", Path: m.kept.Path(i.SHA256)}
@@ -156,41 +177,7 @@ func (m *models) startable(e *modelEntry) error {
 	if _, ok := m.profiles[i.Profile]; !ok && i.Card.Generates() {
 		return refuse("no-profile", "The model %s is spoken to with the prompt profile %q, which this version of Skerry does not have. Remove it and import it with another profile.", i.ID, i.Profile)
 	}
-	if e.child.State().Phase == plugins.Ready {
-		return nil // it has its memory already
-	}
-	if need, have, what := m.fit(i); have > 0 && need.Total() > have {
-		return refuse("does-not-fit", "The model %s does not fit: it needs about %s (%s), and %s is %s. %s", i.ID,
-			catalogue.Bytes(need.Total()), inParts(need), what, catalogue.Bytes(have), howToFit(need))
-	}
 	return nil
-}
-
-// fit returns what a model is estimated to need, what it may have, 0 where
-// that is not known, and what bounds it.
-func (m *models) fit(i *imported) (need catalogue.Memory, have int64, what string) {
-	need, have, what = m.needs(i), catalogue.Available(), "the memory that this host has available now"
-	if have > 0 {
-		have = max(have-m.promised(i), 1)
-	}
-	if c := m.config.Runner.MemoryBytes; c > 0 && (have == 0 || c < have) {
-		have, what = c, "runner.memoryBytes in config.yaml"
-	}
-	return need, have, what
-}
-
-// promised returns what the imported models that run, or are about to, may
-// still come to need beyond what their processes hold already.
-func (m *models) promised(but *imported) int64 {
-	sum := int64(0)
-	for _, e := range m.all() {
-		s := e.child.State()
-		if e.imported == nil || e.imported.ID == but.ID || s.Phase != plugins.Ready && s.Phase != plugins.Starting {
-			continue
-		}
-		sum += max(0, min(m.needs(e.imported).Total(), 1<<50)-s.MemoryBytes)
-	}
-	return sum
 }
 
 func inParts(n catalogue.Memory) string {
@@ -211,7 +198,11 @@ func (m *models) file(e *modelEntry) *api.ModelFile {
 	if i == nil {
 		return nil
 	}
-	need, have, _ := m.fit(i)
+	need, have, _ := m.fit(e)
+	if have > 0 {
+		_, _, reclaimable := m.victim(e)
+		have = add(have, reclaimable)
+	}
 	return &api.ModelFile{
 		Name: i.File, SHA256: i.SHA256, SizeBytes: i.SizeBytes, Architecture: i.Card.Architecture, Parameters: i.Card.Parameters,
 		Quantisation: i.Card.Quantisation, Template: i.Card.Template, MadeForTokens: i.Card.ContextTokens,

@@ -36,8 +36,12 @@ type models struct {
 	kept     *catalogue.Files          // weights that were imported
 	latency  func(llm.ModelID) int64   // recent median in microseconds; set when the gateway exists
 
+	inPool func(llm.ModelID) bool // of the active policy; set when the policies exist
+	now    func() time.Time
+
 	importing chan struct{} // holds a token while an import is under way
 	examining chan struct{} // the same for exams
+	loading   chan struct{} // the same for loading and unloading
 
 	stop    context.CancelFunc // ends the watchers
 	watches sync.WaitGroup
@@ -50,6 +54,9 @@ type models struct {
 	life    context.Context       // of the watchers; nil before Start
 	closed  bool
 	changed chan struct{} // closed when health or the catalogue changes
+
+	room  sync.Mutex    // guards users, lastUse and idle of every entry, and freed
+	freed chan struct{} // closed when a call ends
 
 	writing sync.Mutex // held while settings are read and written again
 }
@@ -66,7 +73,13 @@ type modelEntry struct {
 	mu      sync.Mutex // guards the fields below
 	model   llm.Model  // its lock is complete once the child has answered
 	refused string     // why it is not even tried to start; "" = it is
+	known   bool       // the process that runs now has said what it is, and may be asked
 	unwatch context.CancelFunc
+
+	// Guarded by models.room.
+	users   int       // calls that hold it, or wait for it to be loaded
+	lastUse time.Time // when the last call ended, or it was loaded
+	idle    string    // why it was unloaded until a call needs it; "" = it was not
 }
 
 // starter is an entry of models.json beside the starter models.
@@ -94,7 +107,8 @@ func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) 
 	m := &models{
 		log: log, config: c, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
 		images: map[string]*plugins.Image{}, making: map[string]progressOf{}, importing: make(chan struct{}, 1), examining: make(chan struct{}, 1),
-		latency: func(llm.ModelID) int64 { return 0 },
+		latency: func(llm.ModelID) int64 { return 0 }, inPool: func(llm.ModelID) bool { return true }, now: time.Now,
+		loading: make(chan struct{}, 1), freed: make(chan struct{}),
 	}
 	var err error
 	if m.kept, err = catalogue.OpenFiles(filepath.Join(c.Data, modelsDir)); err != nil {
@@ -158,7 +172,7 @@ func (m *models) add(s starter) error {
 	if err := s.Calibration.Check(); err != nil {
 		return err
 	}
-	e := &modelEntry{size: info.Size(), started: make(chan struct{}), model: llm.Model{
+	e := &modelEntry{size: info.Size(), started: make(chan struct{}), lastUse: m.now(), model: llm.Model{
 		ID: s.ID, Title: s.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: s.Profile,
 		ContextTokens: s.ContextTokens, Starter: true, Note: s.Note,
 		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: s.Lists, JSONSchema: s.Schema, Languages: s.Languages, Probabilities: true},
@@ -229,6 +243,7 @@ func (m *models) Start(ctx context.Context) error {
 	m.mu.Lock()
 	m.life = life
 	m.mu.Unlock()
+	var first []*modelEntry
 	for _, e := range m.all() {
 		m.follow(e)
 		if slices.Contains(stopped, e.current().ID) {
@@ -241,6 +256,11 @@ func (m *models) Start(ctx context.Context) error {
 			close(e.started)
 			continue
 		}
+		if e.imported != nil {
+			m.rest(e, "no call has needed it yet")
+			first = append(first, e)
+			continue
+		}
 		m.watches.Go(func() {
 			defer close(e.started)
 			if err := e.child.Start(life); err != nil && life.Err() == nil {
@@ -250,7 +270,23 @@ func (m *models) Start(ctx context.Context) error {
 			m.complete(life, e)
 		})
 	}
+	m.watches.Go(func() { m.loadFirst(life, first) })
+	m.watches.Go(func() { m.keepHouse(life) })
 	return nil
+}
+
+// loadFirst loads, one after the other, the imported models that are started. Those
+// for which there is no room are idle: what runs is not unloaded for what nobody
+// has asked for yet.
+func (m *models) loadFirst(ctx context.Context, list []*modelEntry) {
+	for _, e := range list {
+		if need, have, _ := m.fit(e); have > 0 && need.Total() > have {
+			m.announce()
+		} else if err := m.load(ctx, e, false); err != nil && ctx.Err() == nil {
+			m.log.Error("model does not start", "model", e.current().ID, "err", err)
+		}
+		close(e.started)
+	}
 }
 
 // follow watches an entry for as long as it is in the catalogue. Before Start
@@ -308,6 +344,8 @@ func (m *models) watch(ctx context.Context, e *modelEntry) {
 		next := e.child.Changed()
 		if e.child.State().Phase == plugins.Ready {
 			m.complete(ctx, e)
+		} else {
+			e.forget()
 		}
 		m.announce()
 		select {
@@ -334,8 +372,12 @@ func (m *models) complete(ctx context.Context, e *modelEntry) {
 		_ = e.child.Stop(ctx) // never fails
 		return
 	}
+	if err := m.rememberEngine(ctx, e, served[0].Lock.Engine); err != nil {
+		m.log.Warn("the engine that loaded a model is not remembered", "model", e.current().ID, "err", err)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.known = true
 	e.model.Lock.Weights, e.model.Lock.Engine = served[0].Lock.Weights, served[0].Lock.Engine
 	e.model.ContextTokens = served[0].ContextTokens
 	e.model.Capabilities.JSONSchema = served[0].Capabilities.JSONSchema
@@ -376,14 +418,18 @@ func (m *models) Offers() []policy.Offer {
 	all := m.all()
 	offers := make([]policy.Offer, 0, len(all))
 	for _, e := range all {
-		o := policy.Offer{Model: e.current()}
-		refused := e.refusal()
+		o := policy.Offer{Model: m.proven(e)}
+		refused, idle := e.refusal(), m.idle(e)
 		switch s := e.child.State(); {
-		case s.Phase == plugins.Ready && o.Lock.Weights == "":
+		case s.Phase == plugins.Ready && !e.answers():
 			o.Down = "it is starting"
 		case s.Phase == plugins.Ready:
 		case s.Phase == plugins.Stopped && refused != "":
 			o.Down = "it cannot be started: " + refused
+		case s.Phase == plugins.Stopped && idle != "":
+			if why := m.tooLarge(e); why != "" {
+				o.Down = "it cannot be loaded: " + why
+			}
 		case s.Phase == plugins.Stopped:
 			o.Down = "it was stopped"
 		case s.Phase == plugins.Starting:
@@ -400,6 +446,37 @@ func (e *modelEntry) current() llm.Model {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.model
+}
+
+// proven is a model as routing may rely on it: an imported one has no more
+// powers than its exam has borne out.
+func (m *models) proven(e *modelEntry) llm.Model {
+	model := e.current()
+	if card := m.scorecard(model.ID); e.imported != nil && card != nil && card.Lock == model.Lock.Digest() {
+		model, _ = card.Bound(model)
+	}
+	return model
+}
+
+// idle returns why a model is unloaded until a call needs it; "" = it is not.
+func (m *models) idle(e *modelEntry) string {
+	m.room.Lock()
+	defer m.room.Unlock()
+	return e.idle
+}
+
+// answers reports whether the process that runs has said what it is.
+func (e *modelEntry) answers() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.known
+}
+
+// forget notes that no process runs that has said what it is.
+func (e *modelEntry) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known = false
 }
 
 // refuse says why the model is not started; "" = it may be.
@@ -421,7 +498,7 @@ func (m *models) Provider(id llm.ModelID) (llm.Provider, llm.Model, bool) {
 	if err != nil {
 		return nil, llm.Model{}, false
 	}
-	return counted{e.child, e}, e.current(), true
+	return counted{e.child, e, m}, e.current(), true
 }
 
 // Profile implements gateway.Registry.
@@ -437,10 +514,12 @@ func (m *models) Changed() <-chan struct{} {
 	return m.changed
 }
 
-// counted is a provider that counts its calls.
+// counted is a provider that counts its calls, and loads its model where that is
+// idle.
 type counted struct {
 	llm.Provider
 	e *modelEntry
+	m *models
 }
 
 // Embed implements llm.Embedder.
@@ -450,14 +529,28 @@ func (c counted) Embed(ctx context.Context, r llm.EmbedRequest) (llm.EmbedRespon
 		return llm.EmbedResponse{}, &llm.Error{Kind: llm.Invalid, Message: "this provider makes no embeddings"}
 	}
 	c.e.calls.Add(1)
+	release, waited, err := c.m.use(ctx, c.e)
+	if err != nil {
+		return llm.EmbedResponse{}, err
+	}
+	defer release()
 	c.e.inFlight.Add(1)
 	defer c.e.inFlight.Add(-1)
-	return p.Embed(ctx, r)
+	res, err := p.Embed(ctx, r)
+	res.Usage.LoadMicros = waited.Microseconds()
+	return res, err
 }
 
 func (c counted) Generate(ctx context.Context, r llm.Request, emit func(llm.Delta) error) (llm.Response, error) {
 	c.e.calls.Add(1)
+	release, waited, err := c.m.use(ctx, c.e)
+	if err != nil {
+		return llm.Response{}, err
+	}
+	defer release()
 	c.e.inFlight.Add(1)
 	defer c.e.inFlight.Add(-1)
-	return c.Provider.Generate(ctx, r, emit)
+	res, err := c.Provider.Generate(ctx, r, emit)
+	res.Usage.LoadMicros = waited.Microseconds()
+	return res, err
 }

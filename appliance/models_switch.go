@@ -23,14 +23,19 @@ func (m *models) Models(context.Context) ([]api.ModelStatus, error) {
 		state, model := e.child.State(), e.current()
 		s := api.ModelStatus{
 			Model: model, State: "running", Why: state.Reason, Calls: e.calls.Load(), LatencyMicros: m.latency(model.ID),
-			SizeBytes: e.size, MemoryBytes: state.MemoryBytes, File: m.file(e), Exam: m.scorecard(model.ID),
+			LastUse: m.lastUse(e), Pinned: m.pinned(e), SizeBytes: e.size, MemoryBytes: state.MemoryBytes, File: m.file(e), Exam: m.scorecard(model.ID),
 		}
-		refused := e.refusal()
+		refused, idle := e.refusal(), m.idle(e)
 		switch {
 		case state.Phase == plugins.Ready:
 			s.Why = ""
 		case state.Phase == plugins.Stopped && refused != "":
 			s.State, s.Why = "failed", refused
+		case state.Phase == plugins.Stopped && idle != "":
+			s.State, s.Why = "idle", idle
+			if why := m.tooLarge(e); why != "" {
+				s.State, s.Why = "failed", why
+			}
 		case state.Phase == plugins.Stopped && e.imported != nil && state.Reason == "":
 			s.State, s.Why = "stopped", "nobody has started it"
 		case state.Phase == plugins.Stopped:
@@ -54,6 +59,7 @@ func (m *models) StopModel(ctx context.Context, id llm.ModelID, by policy.Princi
 	}
 	m.log.Info("model stopped", "model", id, "by", by.ID)
 	e.refuse("")
+	m.rest(e, "")
 	return e.child.Stop(ctx)
 }
 
@@ -71,19 +77,19 @@ func (m *models) StartModel(ctx context.Context, id llm.ModelID, by policy.Princ
 		return err
 	}
 	e.refuse("")
+	waiting, cancel := context.WithTimeout(ctx, modelStartTimeout)
+	defer cancel()
+	err = m.load(waiting, e, false)
+	var shown *api.Error
+	if errors.As(err, &shown) {
+		return err // it was not tried
+	}
 	if err := m.remember(ctx, id, false); err != nil {
 		return err
 	}
 	m.log.Info("model started", "model", id, "by", by.ID)
-	waiting, cancel := context.WithTimeout(ctx, modelStartTimeout)
-	defer cancel()
-	err = e.child.Start(waiting)
-	if err == nil {
-		m.complete(waiting, e) // the lock is whole when the caller looks
-		m.announce()
-	}
 	switch s := e.child.State(); {
-	case err == nil && e.refusal() != "":
+	case e.refusal() != "":
 		return &api.Error{Status: http.StatusConflict, Code: "model-failed", Detail: fmt.Sprintf("The model %s does not start: %s.", id, e.refusal())}
 	case err == nil || e.imported == nil:
 		return err
@@ -94,6 +100,16 @@ func (m *models) StartModel(ctx context.Context, id llm.ModelID, by policy.Princ
 			Detail: fmt.Sprintf("The model %s does not start: %s", id, s.Reason)}
 	}
 	return err
+}
+
+// lastUse returns when the last call of a model ended; zero = there was none.
+func (m *models) lastUse(e *modelEntry) time.Time {
+	m.room.Lock()
+	defer m.room.Unlock()
+	if e.calls.Load() == 0 {
+		return time.Time{}
+	}
+	return e.lastUse
 }
 
 // stopped returns the models that stay stopped.

@@ -49,6 +49,8 @@ const storyTimeout = 2 * time.Minute
 
 // site is a running appliance with the real store, runner and models.
 type site struct {
+	config func(*Config)
+	now    func() time.Time // of the models; nil = time.Now
 	*client.Client
 	app  *Appliance
 	data string
@@ -56,7 +58,7 @@ type site struct {
 }
 
 // newSite initialises a data directory and serves it on the local socket.
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, change ...func(*site)) *site {
 	t.Helper()
 	data, err := os.MkdirTemp("", "skerry") // a socket's path must be short
 	if err != nil {
@@ -72,6 +74,9 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s := &site{data: data}
+	for _, f := range change {
+		f(s)
+	}
 	s.serve(t)
 	t.Cleanup(func() { s.stop() })
 	return s
@@ -81,9 +86,15 @@ func (s *site) serve(t *testing.T) {
 	t.Helper()
 	c := DefaultConfig(s.data)
 	c.Listen = ""
+	if s.config != nil {
+		s.config(&c)
+	}
 	a, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.now != nil {
+		a.models.now = s.now
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, served := make(chan struct{}), make(chan error, 1)

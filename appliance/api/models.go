@@ -114,13 +114,20 @@ func (a *API) describeModel(ctx context.Context, m *ModelStatus) ModelEntry {
 	p := a.Policies.Active()
 	rule, named := p.Models[m.ID]
 	e := ModelEntry{Model: m.Model, LockDigest: m.Lock.Digest(), State: m.State, Why: m.Why, Enabled: named && !rule.Disabled,
-		LatencyMicros: m.LatencyMicros, Calls: m.Calls, MayOperate: a.mayOperate(ctx),
+		LatencyMicros: m.LatencyMicros, Calls: m.Calls, Pinned: m.Pinned, MayOperate: a.mayOperate(ctx),
 		Source: "starter", SizeBytes: m.SizeBytes, MemoryBytes: m.MemoryBytes, File: m.File}
 	if m.File != nil {
 		e.Source = "imported"
 	}
+	if !m.LastUse.IsZero() {
+		at := m.LastUse.UTC()
+		e.LastUseAt = &at
+	}
 	if m.Exam != nil {
-		e.Exam = &ModelExam{Scorecard: *m.Exam, Outdated: m.State == "running" && m.Exam.Lock != e.LockDigest}
+		e.Exam = &ModelExam{Scorecard: *m.Exam, Outdated: m.Exam.Lock != e.LockDigest}
+		if m.File != nil && !e.Exam.Outdated {
+			_, e.Exam.Limits = m.Exam.Bound(m.Model)
+		}
 	}
 	e.Price = p.Price(m.Model)    // what a call costs here, whatever the catalogue says
 	for _, c := range p.Classes { // lowest first, so the last that is cleared is the highest

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"skerry/appliance/llm"
 	"skerry/appliance/policy"
 )
 
@@ -35,6 +37,8 @@ type PolicyChange struct {
 	Before  int      `json:"before" doc:"Number of the version that was active."`
 	Changes []string `json:"changes" doc:"What is different from the active policy, in words; empty = nothing."`
 	Broken  []string `json:"broken" doc:"Published missions that could not run under it, each with the first reason; with any it cannot be activated."`
+
+	Unexamined []string `json:"unexamined" doc:"Imported models that it puts into a pool and that were not examined as they are now, each with what to do; with any it cannot be activated."`
 }
 
 // PolicyVersions is every version of the policy and the record of what was
@@ -80,6 +84,9 @@ func (a *API) putPolicy(ctx context.Context, in *policyIn) (*body[PolicyChange],
 	}
 	before := a.Policies.Active()
 	c := PolicyChange{Digest: p.Digest, Before: before.Version, Changes: before.Changes(p), Broken: broken}
+	if c.Unexamined, err = a.unexamined(ctx, before, p); err != nil {
+		return nil, err
+	}
 	if in.Dry {
 		return &body[PolicyChange]{c}, nil
 	}
@@ -91,12 +98,58 @@ func (a *API) putPolicy(ctx context.Context, in *policyIn) (*body[PolicyChange],
 		}
 		return nil, e
 	}
+	if in.Activate && len(c.Unexamined) > 0 {
+		e := &Error{Status: http.StatusConflict, Code: "models-unexamined",
+			Detail: "This policy puts models into pools that were not examined on this host as they are now. " + strings.Join(c.Unexamined, "; ") + ". Activate it again after that."}
+		for _, u := range c.Unexamined {
+			e.Findings = append(e.Findings, Finding{Message: u})
+		}
+		return nil, e
+	}
 	kept, err := a.Policies.Put(ctx, in.RawBody, in.Activate, callerOf(ctx).who)
 	if err != nil {
 		return nil, err
 	}
 	c.Version, c.Active = kept.Version, in.Activate || kept.Version == before.Version
 	return &body[PolicyChange]{c}, nil
+}
+
+// unexamined names the imported models that p puts into a pool, where before had
+// them in none of that name, without a scorecard for what they are now. Starter
+// models are examined when they are made.
+func (a *API) unexamined(ctx context.Context, before, p *policy.Policy) ([]string, error) {
+	all, err := a.Models.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for i := range all {
+		m := &all[i]
+		if m.File == nil || m.Exam != nil && m.Exam.Lock == m.Lock.Digest() || !newlyPooled(before, p, m.ID) {
+			continue
+		}
+		why := "was never examined"
+		if m.Exam != nil {
+			why = "was examined as " + m.Exam.Lock + " and is now " + m.Lock.Digest()
+		}
+		start := ""
+		if m.State == "stopped" || m.State == "failed" {
+			start = "skerry model start " + string(m.ID) + " && "
+		}
+		list = append(list, string(m.ID)+" "+why+": "+start+"skerry model exam "+string(m.ID))
+	}
+	return list, nil
+}
+
+func newlyPooled(before, p *policy.Policy, id llm.ModelID) bool {
+	for _, pool := range p.Pools {
+		if slices.Contains(pool.Models, id) && !slices.ContainsFunc(before.Pools, func(b policy.Pool) bool {
+			return b.Name == pool.Name && slices.Contains(b.Models, id)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *API) policy(context.Context, *struct{}) (*body[*policy.Policy], error) {

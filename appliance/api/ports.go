@@ -252,7 +252,9 @@ type UploadPiece struct {
 // ModelStatus is a model and how it does.
 type ModelStatus struct {
 	llm.Model
-	State         string          // "running", "stopped", "failed", "starting"
+	State         string          // "running", "idle", "stopped", "failed", "starting"
+	LastUse       time.Time       // when the last call ended; zero = there was none
+	Pinned        bool            // it stays loaded whatever happens
 	Why           string          // why it is not running
 	LatencyMicros int64           // recent median of a call; 0 = not measured
 	Calls         int64           // since the appliance started

@@ -290,13 +290,15 @@ type AmendmentBody struct {
 type ModelEntry struct {
 	llm.Model
 	LockDigest    string        `json:"lockDigest" doc:"How observations name the lock."`
-	State         string        `json:"state" enum:"running,stopped,failed,starting"`
+	State         string        `json:"state" enum:"running,idle,stopped,failed,starting" doc:"idle = not loaded now; a call that needs it loads it."`
 	Why           string        `json:"why,omitempty" doc:"Why it is not running."`
 	Enabled       bool          `json:"enabled" doc:"The active policy lets runs use it."`
 	Clearance     llm.DataClass `json:"clearance" doc:"Highest class that it may see under the active policy, the ceiling of its boundary included; empty = none."`
 	Pools         []ModelPool   `json:"pools"`
 	LatencyMicros int64         `json:"latencyMicros,omitempty" doc:"Recent median of a call in microseconds; absent = not measured."`
 	Calls         int64         `json:"calls" doc:"Calls since the appliance started."`
+	LastUseAt     *time.Time    `json:"lastUseAt,omitempty" doc:"When the last of these calls ended."`
+	Pinned        bool          `json:"pinned" doc:"It stays loaded whatever happens: a starter model that the policy has in a pool."`
 	MayOperate    bool          `json:"mayOperate" doc:"The caller may stop and start it."`
 	Source        string        `json:"source" enum:"starter,imported" doc:"Where it comes from: it is part of Skerry, or somebody imported it."`
 	SizeBytes     int64         `json:"sizeBytes,omitempty" doc:"Of its file."`
@@ -308,7 +310,8 @@ type ModelEntry struct {
 // ModelExam is the last scorecard of a model.
 type ModelExam struct {
 	exam.Scorecard
-	Outdated bool `json:"outdated" doc:"The model that runs is locked to something else than what was examined."`
+	Outdated bool     `json:"outdated" doc:"The model is locked to something else now than what was examined."`
+	Limits   []string `json:"limits" doc:"What routing does not give it because of this exam, and why."`
 }
 
 // ModelFile is the file of an imported model: what it says about itself, as far

@@ -147,8 +147,9 @@ In policy.yaml, say what it may see, and put it into a pool:
   pools:
     - name: strong
       models: […, %s]
-Then: skerry policy put policy.yaml --activate
-`, m.ID, m.ID)
+Then: skerry model exam %s
+      skerry policy put policy.yaml --activate
+`, m.ID, m.ID, m.ID)
 	}
 }
 
@@ -228,6 +229,12 @@ func (g *globals) scorecard(m *api.ModelEntry) {
 		for _, f := range p.Faults {
 			fmt.Fprintf(g.Out, "           %s\n", oneLine(f))
 		}
+	}
+	for _, l := range x.Limits {
+		fmt.Fprintf(g.Out, "  not given: %s\n", oneLine(l))
+	}
+	if x.Outdated {
+		fmt.Fprintf(g.Out, "  outdated: it is locked to %s now; examine it again with: skerry model exam %s\n", m.LockDigest, m.ID)
 	}
 	if !encodes(m) {
 		fmt.Fprintf(g.Out, "  reads every part of a text up to %d tokens, of %d\n", x.NeedleTokens, m.ContextTokens)

@@ -14,8 +14,8 @@ import (
 )
 
 func modelCommand(g *globals) *cobra.Command {
-	c := &cobra.Command{Use: "model", Short: "Models: list, show, import, start, stop, exam, rm"}
-	c.AddCommand(modelListCommand(g), modelShowCommand(g), modelImportCommand(g), modelExamCommand(g), modelRemoveCommand(g), modelSwitch(g, "stop", "Stop a model; runs that need it wait", (*client.Client).StopModel),
+	c := &cobra.Command{Use: "model", Short: "Models: list, show, import, start, stop, exam, lock, rm"}
+	c.AddCommand(modelListCommand(g), modelShowCommand(g), modelImportCommand(g), modelExamCommand(g), modelLockCommand(g), modelRemoveCommand(g), modelSwitch(g, "stop", "Stop a model; runs that need it wait", (*client.Client).StopModel),
 		modelSwitch(g, "start", "Start a model; runs that wait for it go on", (*client.Client).StartModel))
 	return c
 }

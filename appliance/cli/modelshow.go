@@ -88,6 +88,7 @@ func (g *globals) printModel(m *shownModel) error {
 		{"Clearance", orDash(string(m.Clearance))},
 		{"Pools", orDash(strings.Join(pools, ", "))},
 		{"Note", orDash(m.Note)},
+		{"Last call", lastCall(&m.ModelEntry)},
 		{"Context", fmt.Sprintf("%d tokens", m.ContextTokens)},
 		{"Lock", m.LockDigest},
 		{"  weights", m.Lock.Weights},
@@ -112,6 +113,18 @@ func (g *globals) printModel(m *shownModel) error {
 		return nil
 	}
 	return g.printCard(m.Card)
+}
+
+// lastCall says how often and when a model was used.
+func lastCall(m *api.ModelEntry) string {
+	s := fmt.Sprintf("%d calls", m.Calls)
+	if m.LastUseAt != nil {
+		s += ", the last ended " + when(*m.LastUseAt)
+	}
+	if m.Pinned {
+		s += "; it stays loaded"
+	}
+	return s
 }
 
 func (g *globals) printCard(c *llm.Card) error {

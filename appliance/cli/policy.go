@@ -113,6 +113,9 @@ func (g *globals) changed(p *api.PolicyChange, file string) {
 	for _, b := range p.Broken {
 		fmt.Fprintln(g.Out, "could not run under it:", oneLine(b))
 	}
+	for _, u := range p.Unexamined {
+		fmt.Fprintln(g.Out, "before it can be activated:", oneLine(u))
+	}
 	switch {
 	case p.Version == 0:
 		fmt.Fprintln(g.Out, "nothing was kept")

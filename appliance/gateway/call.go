@@ -119,8 +119,8 @@ func (g *Gateway) ask(ctx context.Context, c Call, p llm.Provider, m llm.Model, 
 		}
 		return response, used{sent: true, usage: llm.Usage{DurationMicros: max(took.Microseconds(), 0)}}, typed(err)
 	}
-	g.latency.note(m.ID, took)
 	response.Usage = sane(response.Usage, took)
+	g.latency.note(m.ID, took-time.Duration(response.Usage.LoadMicros)*time.Microsecond) // loading says nothing about the next call
 	return response, used{sent: true, usage: response.Usage}, nil
 }
 
@@ -208,8 +208,9 @@ func typed(err error) error {
 func sane(u llm.Usage, took time.Duration) llm.Usage {
 	u.InputTokens, u.OutputTokens = max(u.InputTokens, 0), max(u.OutputTokens, 0)
 	u.CachedTokens = min(max(u.CachedTokens, 0), u.InputTokens)
+	u.LoadMicros = min(max(u.LoadMicros, 0), max(took.Microseconds(), 0))
 	if u.DurationMicros <= 0 {
-		u.DurationMicros = max(took.Microseconds(), 0)
+		u.DurationMicros = max(took.Microseconds()-u.LoadMicros, 0)
 	}
 	return u
 }

@@ -167,6 +167,7 @@ type Usage struct {
 	OutputTokens   int   `json:"outputTokens"`
 	ThinkingTokens int   `json:"thinkingTokens,omitempty"` // part of OutputTokens that is thought
 	DurationMicros int64 `json:"durationMicros"`           // wall time of the call in microseconds
+	LoadMicros     int64 `json:"loadMicros,omitempty"`     // before that, waiting for the model to be loaded
 }
 
 // Add returns the sum of both usages.
@@ -174,7 +175,7 @@ func (u Usage) Add(v Usage) Usage {
 	return Usage{
 		InputTokens: u.InputTokens + v.InputTokens, CachedTokens: u.CachedTokens + v.CachedTokens,
 		OutputTokens: u.OutputTokens + v.OutputTokens, ThinkingTokens: u.ThinkingTokens + v.ThinkingTokens,
-		DurationMicros: u.DurationMicros + v.DurationMicros,
+		DurationMicros: u.DurationMicros + v.DurationMicros, LoadMicros: u.LoadMicros + v.LoadMicros,
 	}
 }
 

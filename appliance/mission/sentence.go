@@ -172,7 +172,11 @@ func (t teller) generated(g *GeneratedData) string {
 	if g.Minimum > 0 {
 		s += t.say("; %s is asked for", "; verlangt ist %s", number(g.Minimum))
 	}
-	return s + t.say(". %d + %d tokens, cost %s.", ". %d + %d Tokens, Kosten %s.", g.Usage.InputTokens, g.Usage.OutputTokens, money(g.CostMicros))
+	s += t.say(". %d + %d tokens, cost %s.", ". %d + %d Tokens, Kosten %s.", g.Usage.InputTokens, g.Usage.OutputTokens, money(g.CostMicros))
+	if g.Usage.LoadMicros > 0 {
+		s += t.say(" It waited %s s for the model to be loaded.", " Es wartete %s s, bis das Modell geladen war.", number(float64(g.Usage.LoadMicros/1000)/1000))
+	}
+	return s
 }
 
 func (t teller) failed(f *FailedData) string {

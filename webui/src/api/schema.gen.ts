@@ -1472,6 +1472,11 @@ export interface components {
             file?: components["schemas"]["ModelFile"];
             id: string;
             /**
+             * Format: date-time
+             * @description When the last of these calls ended.
+             */
+            lastUseAt?: string;
+            /**
              * Format: int64
              * @description Recent median of a call in microseconds; absent = not measured.
              */
@@ -1487,6 +1492,8 @@ export interface components {
              */
             memoryBytes?: number;
             note?: string;
+            /** @description It stays loaded whatever happens: a starter model that the policy has in a pool. */
+            pinned: boolean;
             pools: components["schemas"]["ModelPool"][];
             price: components["schemas"]["Price"];
             profile: string;
@@ -1502,8 +1509,11 @@ export interface components {
              */
             source: "starter" | "imported";
             starter?: boolean;
-            /** @enum {string} */
-            state: "running" | "stopped" | "failed" | "starting";
+            /**
+             * @description idle = not loaded now; a call that needs it loads it.
+             * @enum {string}
+             */
+            state: "running" | "idle" | "stopped" | "failed" | "starting";
             title: string;
             /** @description Why it is not running. */
             why?: string;
@@ -1513,12 +1523,14 @@ export interface components {
             at: string;
             /** Format: double */
             decodePerSecond?: number;
+            /** @description What routing does not give it because of this exam, and why. */
+            limits: string[];
             lock: string;
             /** Format: int64 */
             memoryBytes?: number;
             /** Format: int64 */
             needleTokens: number;
-            /** @description The model that runs is locked to something else than what was examined. */
+            /** @description The model is locked to something else now than what was examined. */
             outdated: boolean;
             parts: components["schemas"]["Part"][];
             /** Format: double */
@@ -1699,6 +1711,8 @@ export interface components {
             changes: string[];
             /** @description SHA-256 of the document in hex. */
             digest: string;
+            /** @description Imported models that it puts into a pool and that were not examined as they are now, each with what to do; with any it cannot be activated. */
+            unexamined: string[];
             /**
              * Format: int64
              * @description Number of the version; 0 = it was not kept.
@@ -2326,6 +2340,8 @@ export interface components {
             durationMicros: number;
             /** Format: int64 */
             inputTokens: number;
+            /** Format: int64 */
+            loadMicros?: number;
             /** Format: int64 */
             outputTokens: number;
             /** Format: int64 */

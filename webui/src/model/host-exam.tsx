@@ -15,7 +15,7 @@ export function HostExam({ model: m }: { model: ModelEntry }) {
     <>
       {m.exam && <Results exam={m.exam} context={m.contextTokens} writes={m.capabilities.tasks.length > 0} />}
       {examine.error && <ProblemPanel error={examine.error} />}
-      {m.mayOperate && m.state === "running" && (
+      {m.mayOperate && (m.state === "running" || m.state === "idle") && (
         <div>
           <Button
             size="xs"

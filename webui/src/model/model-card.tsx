@@ -20,6 +20,7 @@ import { useOperate } from "./queries.ts";
 
 const states: Record<ModelEntry["state"], { tone: Tone; icon: IconName }> = {
   running: { tone: "good", icon: "play" },
+  idle: { tone: "info", icon: "clock" },
   starting: { tone: "info", icon: "clock" },
   stopped: { tone: "plain", icon: "stop" },
   failed: { tone: "bad", icon: "alert" },
@@ -37,7 +38,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
   const { currency } = useSession();
   const [asked, setAsked] = useState(false);
   const operate = useOperate(m.id);
-  const on = m.state === "running" || m.state === "starting";
+  const on = m.state === "running" || m.state === "starting" || m.state === "idle";
   const capabilities = [
     ...m.capabilities.tasks.map((k) => t(`step.${k}`)),
     ...(m.capabilities.lists ? [t("model.lists")] : []),
@@ -78,6 +79,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
         </div>
       </div>
       {m.why && <p className={css["why"]}>{said(m.why)}</p>}
+      {m.state === "idle" && <p className={css["note"]}>{t("model.idle")}</p>}
       {!m.enabled && <p className={css["why"]}>{t("model.notEnabled")}</p>}
       {m.starter && <p className={css["note"]}>{t("model.starter.notice")}</p>}
       {m.note && <p className={css["note"]}>{m.note}</p>}
@@ -98,6 +100,7 @@ export function ModelCard({ model: m }: { model: ModelEntry }) {
               ? t("model.calls.latency", { count: m.calls, latency: f.duration(m.latencyMicros) })
               : f.number(m.calls),
           ],
+          [t("model.lastUse"), m.lastUseAt === undefined ? "" : f.dateTime(m.lastUseAt)],
           [t("model.lock"), <LockText key="l" model={m} />],
         ]}
       />
