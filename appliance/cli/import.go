@@ -225,7 +225,11 @@ func (g *globals) scorecard(m *api.ModelEntry) {
 	}
 	fmt.Fprintf(g.Out, "exam of %s, lock %s, %s\n", m.ID, x.Lock, when(x.At))
 	for _, p := range x.Parts {
-		fmt.Fprintf(g.Out, "  %-8s %3d of %d\n", p.Name, p.Passed, p.Total)
+		unasked := ""
+		if p.Unasked > 0 {
+			unasked = fmt.Sprintf("; %d not asked: longer than its context", p.Unasked)
+		}
+		fmt.Fprintf(g.Out, "  %-8s %3d of %d%s\n", p.Name, p.Passed, p.Total, unasked)
 		for _, f := range p.Faults {
 			fmt.Fprintf(g.Out, "           %s\n", oneLine(f))
 		}

@@ -12,7 +12,7 @@ import (
 // work at all, well above what guessing gives; how good a model is at the
 // site's own work is for rehearsals to find out.
 var shares = map[string]float64{
-	JSON: 0.9, Fields: 0.5, Lists: 0.5, Labels: 0.6, Language: 0.5, Schemas: 0.9, Tools: 0.6,
+	JSON: 0.9, Fields: 0.5, Lists: 0.5, Labels: 0.6, Language: 0.5, Schemas: 0.9, Tools: 0.6, Vectors: 0.9,
 }
 
 // provenTokens is the context of a model that found no needle: the questions of
@@ -20,22 +20,30 @@ var shares = map[string]float64{
 const provenTokens = 512
 
 // Bound returns m with what the exam has borne out and no more, and the reasons
-// for what it took away. A part that was not asked takes nothing.
+// for what it took away. A part that the exam does not ask of such a model takes
+// nothing; one that did not fit into its context bears out nothing.
 func (s Scorecard) Bound(m llm.Model) (llm.Model, []string) {
 	var reasons []string
 	fails := func(part string) bool {
 		i := slices.IndexFunc(s.Parts, func(p Part) bool { return p.Name == part })
-		if i < 0 || s.Parts[i].Total == 0 {
+		if i < 0 {
 			return false
 		}
 		p := s.Parts[i]
+		if p.Total == 0 {
+			return p.Unasked > 0
+		}
 		return float64(p.Passed) < shares[part]*float64(p.Total)
 	}
 	takes := func(part, what string, had bool, take func()) {
 		if had && fails(part) {
 			take()
-			i := slices.IndexFunc(s.Parts, func(p Part) bool { return p.Name == part })
-			reasons = append(reasons, fmt.Sprintf("%s: it passed %d of %d in the part %q, and %.0f %% are needed", what, s.Parts[i].Passed, s.Parts[i].Total, part, 100*shares[part]))
+			p := s.Parts[slices.IndexFunc(s.Parts, func(p Part) bool { return p.Name == part })]
+			if p.Total == 0 {
+				reasons = append(reasons, fmt.Sprintf("%s: no question of the part %q fits into its context of %d tokens; import it with a longer one", what, part, m.ContextTokens))
+				return
+			}
+			reasons = append(reasons, fmt.Sprintf("%s: it passed %d of %d in the part %q, and %.0f %% are needed", what, p.Passed, p.Total, part, 100*shares[part]))
 		}
 	}
 	c := &m.Capabilities
@@ -51,6 +59,7 @@ func (s Scorecard) Bound(m llm.Model) (llm.Model, []string) {
 	takes(Lists, "no lists", c.Lists, func() { c.Lists = false })
 	takes(Tools, "no tools", c.Tools, func() { c.Tools = false })
 	takes(Schemas, "no schemas", c.JSONSchema, func() { c.JSONSchema = false })
+	takes(Vectors, "no embeddings", c.Embeddings > 0, func() { c.Embeddings = 0 })
 	takes(Language, "no German", slices.Contains(c.Languages, "de"), func() {
 		c.Languages = slices.DeleteFunc(slices.Clone(c.Languages), func(l string) bool { return l == "de" })
 	})

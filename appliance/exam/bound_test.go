@@ -21,6 +21,7 @@ func TestBound(t *testing.T) {
 	}{
 		{"a good model keeps everything", Scorecard{NeedleTokens: 6500, Parts: []Part{part(JSON, 10), part(Fields, 8), part(Lists, 7), part(Labels, 9), part(Tools, 8), part(Schemas, 10), part(Language, 6), needles}}, func(*llm.Model) {}, ""},
 		{"what was not asked takes nothing", Scorecard{}, func(*llm.Model) {}, ""},
+		{"what did not fit is not borne out", Scorecard{Parts: []Part{{Name: Fields, Unasked: 8}, {Name: Labels, Unasked: 1, Passed: 3, Total: 3}}}, func(m *llm.Model) { m.Capabilities.Tasks = []llm.TaskKind{llm.TaskClassify} }, "fits into its context of 8192 tokens"},
 		{"no JSON, no extraction", Scorecard{Parts: []Part{part(JSON, 8)}}, func(m *llm.Model) { m.Capabilities.Tasks = []llm.TaskKind{llm.TaskClassify} }, "no extraction"},
 		{"wrong fields, no extraction", Scorecard{Parts: []Part{part(JSON, 10), part(Fields, 4)}}, func(m *llm.Model) { m.Capabilities.Tasks = []llm.TaskKind{llm.TaskClassify} }, "4 of 10"},
 		{"guessed labels", Scorecard{Parts: []Part{part(Labels, 5)}}, func(m *llm.Model) { m.Capabilities.Tasks = []llm.TaskKind{llm.TaskExtract} }, "no classification"},

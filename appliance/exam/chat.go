@@ -46,6 +46,10 @@ func (e *examiner) tools(ctx context.Context) error {
 		r := e.conversation(q.text)
 		r.Tools = toolbox
 		res, err := e.timed(ctx, r)
+		if overflow(err) {
+			e.unasked(Tools, 1)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -127,6 +131,10 @@ func (e *examiner) schemas(ctx context.Context) error {
 			r := e.conversation(m.text)
 			r.Schema, r.Sampling = json.RawMessage(m.schema), llm.Sampling{Temperature: temperature, Seed: 1}
 			res, err := e.timed(ctx, r)
+			if overflow(err) {
+				e.unasked(Schemas, 1)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -156,6 +164,10 @@ func (e *examiner) refusal(ctx context.Context) error {
 			continue
 		}
 		answer, _, err := e.ask(ctx, p)
+		if overflow(err) {
+			e.unasked(Refusal, 1)
+			continue
+		}
 		if err != nil {
 			return err
 		}

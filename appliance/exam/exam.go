@@ -42,10 +42,11 @@ type Scorecard struct {
 
 // Part is a group of questions.
 type Part struct {
-	Name   string   `json:"name"` // one of the names below and in vectors.go
-	Passed int      `json:"passed"`
-	Total  int      `json:"total"`
-	Faults []string `json:"faults,omitempty"` // what went wrong, a few
+	Name    string   `json:"name"` // one of the names below and in vectors.go
+	Passed  int      `json:"passed"`
+	Total   int      `json:"total"`
+	Unasked int      `json:"unasked,omitempty"` // questions that do not fit into the model's context; no part of Total
+	Faults  []string `json:"faults,omitempty"`  // what went wrong, a few
 }
 
 // Names of parts.
@@ -69,6 +70,8 @@ const maxFaults = 4
 
 // Run examines the model until ctx ends. It returns the error of the provider
 // if the model does not answer at all; faults in what it answers are the score.
+// A question that does not fit into the model's context is not asked, and the
+// part says so.
 func Run(ctx context.Context, s Subject) (Scorecard, error) {
 	if s.Now == nil {
 		s.Now = time.Now
@@ -160,6 +163,14 @@ func (e *examiner) grade(part string, ok bool, fault string, a ...any) {
 	}
 }
 
+// unasked counts n questions of a part that do not fit into the context.
+func (e *examiner) unasked(part string, n int) {
+	if e.parts[part] == nil {
+		e.parts[part] = &Part{Name: part}
+	}
+	e.parts[part].Unasked += n
+}
+
 // marks of chat templates: in an answer they say that the template is not the
 // model's own.
 var marks = []string{"<|", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>", "<｜"}
@@ -245,7 +256,8 @@ func (e *examiner) timed(ctx context.Context, r llm.Request) (llm.Response, erro
 
 func (e *examiner) extract(ctx context.Context, q question) error {
 	answer, _, err := e.ask(ctx, llm.Prompt{Kind: llm.TaskExtract, Text: q.text, Fields: q.fields})
-	if err != nil {
+	tooLong := overflow(err)
+	if err != nil && !tooLong {
 		return err
 	}
 	for _, f := range q.fields {
@@ -258,6 +270,10 @@ func (e *examiner) extract(ctx context.Context, q question) error {
 			part = Absent
 		case f.Type == llm.TypeList:
 			part = Lists
+		}
+		if tooLong {
+			e.unasked(part, 1)
+			continue
 		}
 		e.grade(part, same(got, want), "%s: %s, want %s", f.Name, said(got), want)
 	}
@@ -307,6 +323,10 @@ func folded(text []byte) (string, bool) {
 
 func (e *examiner) classify(ctx context.Context, q sorted) error {
 	answer, _, err := e.ask(ctx, llm.Prompt{Kind: llm.TaskClassify, Text: q.text, Instructions: "What kind of document is this?", Labels: kinds})
+	if overflow(err) {
+		e.unasked(Labels, 1)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,48 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), "crashed") {
 		t.Errorf("a model that does not answer: %v", err)
+	}
+}
+
+// TestWhatDoesNotFitIsNotAsked: a short context is no error of the exam; it says
+// how much was not asked, and routing gets no more than what was.
+func TestWhatDoesNotFitIsNotAsked(t *testing.T) {
+	for _, row := range []struct {
+		context int
+		unasked []string
+		limited bool
+	}{
+		{8000, nil, false},
+		{100, []string{Fields, Language, Needles}, true},
+	} {
+		s := pupil(func(text string) string { return text })
+		s.Model.ContextTokens = row.context
+		c, err := Run(t.Context(), s)
+		if err != nil {
+			t.Errorf("with %d tokens: %v", row.context, err)
+			continue
+		}
+		var unasked []string
+		for _, p := range c.Parts {
+			if p.Unasked > 0 && (row.unasked != nil || p.Name != Needles) { // the longest text is made to fill the context
+				unasked = append(unasked, p.Name)
+			}
+			if p.Passed != p.Total {
+				t.Errorf("with %d tokens, %s: %d of %d: %q", row.context, p.Name, p.Passed, p.Total, p.Faults)
+			}
+		}
+		for _, name := range row.unasked {
+			if !slices.Contains(unasked, name) {
+				t.Errorf("with %d tokens all of %s was asked; not asked: %q", row.context, name, unasked)
+			}
+		}
+		if row.unasked == nil && unasked != nil {
+			t.Errorf("with %d tokens %q was not asked", row.context, unasked)
+		}
+		m, reasons := c.Bound(s.Model)
+		if got := !m.Capabilities.Can(llm.TaskExtract); got != row.limited || row.limited && !strings.Contains(strings.Join(reasons, ";"), "context of 100 tokens") {
+			t.Errorf("with %d tokens extraction is taken: %t, want %t: %q", row.context, got, row.limited, reasons)
+		}
 	}
 }
 

@@ -120,8 +120,9 @@ func (e *examiner) needles(ctx context.Context) (longest int, err error) {
 			at := int(depth * float64(len(lines)))
 			text := strings.Join(lines[:at], "") + line + strings.Join(lines[at:], "")
 			answer, used, err := e.ask(ctx, llm.Prompt{Kind: llm.TaskExtract, Text: text, Fields: []llm.Field{field("order_number", llm.TypeString, "number of the order")}})
-			if overflow(err) {
-				return longest, nil // the profile takes more room than was left for it
+			if overflow(err) { // the profile takes more room than was left for it
+				e.unasked(Needles, 1)
+				return longest, nil
 			}
 			if err != nil {
 				return longest, err

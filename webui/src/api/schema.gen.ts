@@ -1665,6 +1665,8 @@ export interface components {
             passed: number;
             /** Format: int64 */
             total: number;
+            /** Format: int64 */
+            unasked?: number;
         };
         Policy: {
             budget: components["schemas"]["Budget"];
