@@ -409,6 +409,8 @@ export const de: Record<Key, string> = {
   "exam.summary": "Auf diesem Rechner geprüft: {when}",
   "exam.outdated": "Was jetzt läuft, ist an anderes gebunden als das Geprüfte. Bitte noch einmal prüfen.",
   "exam.passed": "{passed} von {total}",
+  "exam.unasked": "; {count} nicht gestellt: länger als sein Kontext",
+  "exam.notGiven": "Läufe geben ihm nicht",
   "exam.turn": "Beendet seine Antwort",
   "exam.json": "Schreibt JSON",
   "exam.fields": "Liest Felder",

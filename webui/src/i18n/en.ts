@@ -404,6 +404,8 @@ export const en = {
   "exam.summary": "Examined on this host {when}",
   "exam.outdated": "What runs now is locked to something else than what was examined. Examine it again.",
   "exam.passed": "{passed} of {total}",
+  "exam.unasked": "; {count} not asked: longer than its context",
+  "exam.notGiven": "Runs do not give it",
   "exam.turn": "Ends its turn",
   "exam.json": "Writes JSON",
   "exam.fields": "Reads fields",

@@ -45,7 +45,8 @@ function Results({ exam, context, writes }: { exam: ModelExam; context: number; 
         rows={[
           ...exam.parts.map((p): [string, string] => [
             word("exam", p.name),
-            t("exam.passed", { passed: p.passed, total: p.total }),
+            t("exam.passed", { passed: p.passed, total: p.total }) +
+              (p.unasked ? t("exam.unasked", { count: p.unasked }) : ""),
           ]),
           [t("exam.reach"), writes ? t("exam.reach.tokens", { tokens: exam.needleTokens, context }) : ""],
           [
@@ -55,6 +56,16 @@ function Results({ exam, context, writes }: { exam: ModelExam; context: number; 
           [t("file.memory.now"), exam.memoryBytes === undefined ? "" : f.bytes(exam.memoryBytes)],
         ]}
       />
+      {exam.limits.length > 0 && (
+        <>
+          <h3>{t("exam.notGiven")}</h3>
+          <ul lang="en">
+            {exam.limits.map((limit) => (
+              <li key={limit}>{limit}</li>
+            ))}
+          </ul>
+        </>
+      )}
     </details>
   );
 }
