@@ -172,7 +172,7 @@ test("restricted: with no cleared model the run parks and goes on by itself when
 test("escalation: the rail shows both attempts, both costs, and which one counts", async () => {
   const seat = await signIn();
   const { page } = seat;
-  await startSample(page, "confidence-auental-markdown.txt");
+  await startSample(page, "terms-marrowby-machinery-advance.txt");
   const attempts = rail(page).getByRole("list", { name: /^Attempts of/ });
   await attempts.getByText("used", { exact: true }).waitFor({ timeout: 60_000 });
   expect(await attempts.getByRole("listitem").count()).toBe(2);
