@@ -288,8 +288,9 @@ func (e *engine) Total() int {
 }
 
 // Grain is the unit in which beginnings are shared. Kernels take rows by fours
-// and, where there is but one, another way: a multiple of sixteen keeps each
-// token of a prompt with the kernel that it would have without sharing.
+// and, where there is but one, another way: a multiple of sixteen mostly keeps
+// each token of a prompt with the kernel that it would have without sharing.
+// Shared logits still differ in the last bits (TestBatchesComputeWhatOneSequenceDoes).
 func (e *engine) Grain() int {
 	if e.a == nil || !e.c.share {
 		return 0

@@ -78,8 +78,7 @@ func (s *Scheduler) admit() bool {
 }
 
 // share rounds a common beginning down to what is worth sharing: whole grains,
-// and at least two inputs are left to compute. With that a prompt is computed
-// by the same kernels whether it shares or not.
+// and at least two inputs are left to compute.
 func (s *Scheduler) share(c *call, n int) int {
 	grain := s.engine.Grain()
 	if grain <= 0 {
