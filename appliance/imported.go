@@ -103,7 +103,7 @@ func (m *models) enlist(i *imported) (*modelEntry, error) {
 	profile := m.profiles[i.Profile] // one that is gone keeps the model from being started
 	e := &modelEntry{imported: i, size: i.SizeBytes, started: make(chan struct{}), lastUse: m.now(), model: llm.Model{
 		ID: i.ID, Title: i.Title, Provider: "embedded", Boundary: llm.Embedded, Profile: i.Profile, ContextTokens: i.ContextTokens,
-		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: lists(profile), Probabilities: true},
+		Capabilities: llm.Capabilities{Tasks: slices.Sorted(maps.Keys(profile.Tasks)), Lists: lists(profile), Probabilities: true, Vision: i.Card.Vision},
 		Lock:         llm.Lock{Weights: i.SHA256, Profile: profile.Digest, Engine: i.Engine, Sampling: profile.Sampling},
 	}}
 	if !i.Card.Generates() {

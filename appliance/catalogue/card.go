@@ -41,6 +41,9 @@ type Shape struct {
 	FeedForward int64 `json:"feedForward"` // width between; 0 = not stated
 	Heads       int64 `json:"heads"`
 	CacheWidth  int64 `json:"cacheWidth"` // numbers kept per token over all layers, keys and values
+
+	VisionHeads   int64 `json:"visionHeads,omitempty"`   // of the tower that looks at images
+	VisionPatches int64 `json:"visionPatches,omitempty"` // of one image, at most
 }
 
 // maxNameRunes bounds what a file may say its name is.
@@ -79,6 +82,10 @@ func Inspect(r io.ReaderAt, size int64, template string) (Card, error) {
 			return Card{}, fmt.Errorf("%w (--template)", err)
 		}
 		c.Template = d.Name
+		// Only forms of turns say where an image stands.
+		if v, ok := f.Vision(); ok && !d.Complex() {
+			c.Vision, c.Shape.VisionHeads, c.Shape.VisionPatches = true, int64(v.Heads), int64(v.Patches())
+		}
 	}
 	for _, t := range f.Tensors {
 		c.Parameters = add(c.Parameters, elements(t))

@@ -318,3 +318,27 @@ func TestKeepLooksEarly(t *testing.T) {
 		t.Errorf("parts of 5 MiB: %v", got)
 	}
 }
+
+// TestInspectKnowsEyes: a model whose images the runner can show says so and is
+// estimated with the work on one; the same without its tower does not.
+func TestInspectKnowsEyes(t *testing.T) {
+	card := func(m gguftest.Model) Card {
+		t.Helper()
+		b := m.Bytes()
+		c, err := Inspect(bytes.NewReader(b), int64(len(b)), "chatml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	sees := gguftest.TinyOf("mistral3")
+	blind := sees
+	blind.Extra = map[string]uint32{"mistral3.vision.block_count": 0}
+	with, without := card(sees), card(blind)
+	if !with.Vision || without.Vision || card(gguftest.Tiny()).Vision {
+		t.Errorf("%+v, %+v", with, without)
+	}
+	if a, b := with.Estimate(512).Work, without.Estimate(512).Work; a < b+imageBytes {
+		t.Errorf("work %d with eyes, %d without", a, b)
+	}
+}

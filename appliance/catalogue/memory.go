@@ -35,6 +35,9 @@ const (
 	// weights, cache and scores while it reads a document of 3,800 tokens.
 	processBytes = 96 << 20
 
+	// An image of the greatest size while it is decoded (package picture).
+	imageBytes = 250 << 20
+
 	// Of one token in two tokenizers: text, table entries and merge. Measured
 	// 0.14 KiB on a vocabulary of 150,000 short made-up words.
 	tokenBytes = 512
@@ -73,6 +76,11 @@ func (c Card) Estimate(cacheTokens int) Memory {
 	}
 	scores := multiply(3*floatBytes, multiply(pass, multiply(s.Heads, n)))
 	between := multiply(3*floatBytes, multiply(pass, max(s.FeedForward, multiply(4, s.Width))))
+	if p := s.VisionPatches; p > 0 {
+		// The tower compares each patch with each, between two passes over tokens.
+		scores = max(scores, multiply(3*floatBytes, multiply(s.VisionHeads, multiply(p, p))))
+		scores = add(scores, imageBytes)
+	}
 	logits := multiply(2*floatBytes, int64(c.Vocabulary))
 	return Memory{
 		Weights: s.WeightBytes,

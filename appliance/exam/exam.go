@@ -42,7 +42,7 @@ type Scorecard struct {
 
 // Part is a group of questions.
 type Part struct {
-	Name    string   `json:"name"` // one of the names below and in vectors.go
+	Name    string   `json:"name"` // one of the names below, in vectors.go and in sight.go
 	Passed  int      `json:"passed"`
 	Total   int      `json:"total"`
 	Unasked int      `json:"unasked,omitempty"` // questions that do not fit into the model's context; no part of Total
@@ -89,7 +89,7 @@ func Run(ctx context.Context, s Subject) (Scorecard, error) {
 	end := s.Now()
 	card := Scorecard{Lock: s.Model.Lock.Digest(), At: end.UTC(), Seconds: end.Sub(start).Seconds(), NeedleTokens: needles,
 		PrefillPerSecond: rate(e.read, e.reading), DecodePerSecond: rate(e.written, e.writing)}
-	for _, name := range []string{Turn, JSON, Fields, Absent, Lists, Labels, Language, Schemas, Tools, Refusal, Needles, Vectors, Nearness, Limits} {
+	for _, name := range []string{Turn, JSON, Fields, Absent, Lists, Labels, Language, Schemas, Tools, Sight, Refusal, Needles, Vectors, Nearness, Limits} {
 		if p := e.parts[name]; p != nil {
 			card.Parts = append(card.Parts, *p)
 		}
@@ -122,6 +122,11 @@ func (e *examiner) writes(ctx context.Context) (needles int, err error) {
 	}
 	if e.Model.Capabilities.Tools {
 		if err := e.tools(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if e.Model.Capabilities.Vision {
+		if err := e.sight(ctx); err != nil {
 			return 0, err
 		}
 	}

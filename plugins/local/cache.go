@@ -32,9 +32,10 @@ type arrangement struct {
 // and the last cell of any sequence of a batch, computes masks cell by cell and
 // cannot share a beginning without a live sequence that holds it.
 func arrange(m model.Model) *arrangement {
-	// Models with images switch the causal order off for them, which only the
-	// engine's own cache can.
-	if _, images := m.(model.MultimodalProcessor); images && m.Backend().Config().Uint("vision.block_count") > 0 {
+	// Most models with images switch the causal order off for them, which only
+	// the engine's own cache can. Mistral reads an image in order, like a text.
+	config := m.Backend().Config()
+	if _, images := m.(model.MultimodalProcessor); images && config.Uint("vision.block_count") > 0 && config.Architecture() != "mistral3" {
 		return nil
 	}
 	own := m.Config().Cache

@@ -184,6 +184,15 @@ func (e *engine) forward(batch []schedule.Token) ([][]float32, error) {
 	defer ctx.Close()
 	b.Inputs = ctx.Input().FromInts(ids, len(ids))
 	b.Outputs = ctx.Input().FromInts(outputs, len(outputs))
+	for i, t := range batch {
+		if p, ok := t.Input.Media.(piece); ok {
+			row, err := e.see(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			b.Multimodal = append(b.Multimodal, input.MultimodalIndex{Index: i, Multimodal: []input.Multimodal{{Tensor: row}}})
+		}
+	}
 	ctx.SetBatchSize(len(batch))
 	t, err := model.Forward(ctx, e.model, b)
 	if err != nil {

@@ -75,9 +75,9 @@ func TestBatchesComputeWhatOneSequenceDoes(t *testing.T) {
 		shares bool
 	}{
 		{"llama", tolerance, true}, {"qwen3", tolerance, true},
-		{"gemma3", tolerance, true},    // sliding windows beside whole layers
-		{"gpt-oss", routed, true},      // the same, with sinks and experts
-		{"mistral3", tolerance, false}, // images: the engine's own cache
+		{"gemma3", tolerance, true}, // sliding windows beside whole layers
+		{"gpt-oss", routed, true},   // the same, with sinks and experts
+		{"mistral3", tolerance, true},
 	} {
 		for _, rounded := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/rounded=%v", row.arch, rounded), func(t *testing.T) {

@@ -182,7 +182,7 @@ func (f modelFile) generator(s settings) (*provider, error) {
 	}
 	e, err := loadEngine(s.model, engineConfig{
 		threads: s.threads, context: card.ContextTokens, slots: s.parallel, cells: max(s.cache, card.ContextTokens),
-		batch: max(s.batch, s.parallel), rounded: s.kind == "q8_0", share: s.share,
+		batch: max(s.batch, s.parallel, f.rowTokens()+s.parallel), rounded: s.kind == "q8_0", share: s.share,
 	})
 	if err != nil {
 		return nil, err
@@ -199,17 +199,31 @@ func (f modelFile) generator(s settings) (*provider, error) {
 		return nil, err
 	}
 	talk := chat.For(d, words.control)
+	sight := f.eyes(e.model, e.vocab)
+	if sight != nil && !talk.See() {
+		sight = nil
+	}
 	words.use(d, talk.OwnEnds())
 
 	build := engineBuild()
 	card.Capabilities.Probabilities = true
 	// JSONSchema is what the card says: every model here can be held to one.
+	card.Capabilities.Vision = sight != nil
 	card.Capabilities.Tools, card.Capabilities.Thinking = talk.Tools(), talk.Thinking()
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d, parallel %d, cache %s", build, d.Name, s.batch, s.threads, s.parallel, s.kind)
 	if e.rearranged > 0 { // it adds up in another order
 		card.Lock.Engine += ", weights rearranged"
 	}
-	return &provider{card: card, version: version, build: build, chat: talk, words: words, grammar: sync.OnceValues(words.grammar), engine: e, runs: schedule.New(e, schedule.Config{Slots: s.parallel, Batch: e.c.batch, Queue: s.queue})}, nil
+	return &provider{card: card, version: version, build: build, chat: talk, words: words, grammar: sync.OnceValues(words.grammar), engine: e, eyes: sight, runs: schedule.New(e, schedule.Config{Slots: s.parallel, Batch: e.c.batch, Queue: s.queue})}, nil
+}
+
+// rowTokens returns how many tokens of an image must be read in one pass; 0 if
+// the model sees none.
+func (f modelFile) rowTokens() int {
+	if v, ok := f.head.Vision(); ok {
+		return v.RowTokens()
+	}
+	return 0
 }
 
 // passTokens returns how many tokens one forward pass takes at most: fewer for

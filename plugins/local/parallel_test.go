@@ -16,6 +16,7 @@ import (
 
 	"skerry/appliance/llm"
 	"skerry/appliance/llm/llmtest"
+	"skerry/plugins/local/schedule"
 )
 
 // TestAnswersDoNotDependOnTheCompany: documents under one set of instructions
@@ -65,7 +66,7 @@ func TestAnswersDoNotDependOnTheCompany(t *testing.T) {
 	}
 }
 
-func (p *provider) tokensOf(t *testing.T, r llm.Request) []int32 {
+func (p *provider) tokensOf(t *testing.T, r llm.Request) []schedule.Input {
 	t.Helper()
 	c, err := p.prepare(r)
 	if err != nil {

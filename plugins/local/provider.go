@@ -25,6 +25,7 @@ type provider struct {
 	words   *vocabulary
 	grammar func() (*grammar.Vocabulary, error) // arranged when it is needed first
 	engine  *engine
+	eyes    *eyes // nil = it sees no images
 	runs    *schedule.Scheduler
 }
 
@@ -95,7 +96,7 @@ func (p *provider) complete(ctx context.Context, c *completion, emit func(llm.De
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		cached, err = p.runs.Do(ctx, inputs(c.prompt), c.limit, r)
+		cached, err = p.runs.Do(ctx, c.prompt, c.limit, r)
 	}()
 	send := func() error {
 		for _, d := range out.take() {
@@ -127,7 +128,7 @@ func (p *provider) complete(ctx context.Context, c *completion, emit func(llm.De
 
 // completion is one prepared call.
 type completion struct {
-	prompt []int32
+	prompt []schedule.Input
 	limit  int // most output tokens
 	sample *decode.Sampler
 	turn   *chat.Turn // what the output means, and what holds it
@@ -153,7 +154,7 @@ func (p *provider) prepare(r llm.Request) (*completion, error) {
 	if c.turn, err = p.chat.Turn(r, p.grammar); err != nil {
 		return nil, err
 	}
-	if c.prompt, err = p.words.encode(c.turn.Spans); err != nil {
+	if c.prompt, err = p.encode(c.turn.Spans); err != nil {
 		return nil, err
 	}
 	// One place is kept, so that there is always room for an answer.

@@ -32,7 +32,11 @@ func newRun(c *completion, words *vocabulary, out *outbox) *run {
 
 // Begin returns what must come first. none says that this is all.
 func (r *run) Begin() (more []schedule.Input, none bool, err error) {
-	r.sample.See(r.prompt...)
+	for _, in := range r.prompt {
+		if in.Hash == 0 { // what stands for an image is no word
+			r.sample.See(in.ID)
+		}
+	}
 	ids, err := r.force(nil)
 	if err != nil {
 		return nil, false, err

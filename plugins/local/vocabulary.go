@@ -101,7 +101,8 @@ func (v *vocabulary) text(s string) ([]int32, error) {
 
 // encode returns the tokens of a conversation. Neighbouring text is encoded as
 // one, wherever it comes from, because models have learnt it so: the only
-// borders are control tokens.
+// borders are control tokens and images. The k-th image, from 0 on, is there as
+// the number -1-k.
 func (v *vocabulary) encode(spans []dialect.Span) ([]int32, error) {
 	var ids []int32
 	var run strings.Builder
@@ -116,9 +117,13 @@ func (v *vocabulary) encode(spans []dialect.Span) ([]int32, error) {
 		ids = append(ids, id)
 		return err
 	}
+	images := int32(0)
 	for _, s := range spans {
 		var err error
 		switch {
+		case len(s.Image) > 0:
+			images++
+			err = control(-images)
 		case s.Control:
 			err = control(v.special[s.Text])
 		case s.Trusted:

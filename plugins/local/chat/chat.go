@@ -28,6 +28,7 @@ import (
 const (
 	MaxTools    = 128
 	MaxMessages = 10_000
+	MaxImages   = 16
 )
 
 var toolName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -41,6 +42,7 @@ type Chat struct {
 	d       dialect.Dialect
 	control Control
 	f       family
+	sees    bool // the model can be shown images
 }
 
 // family is what is to be known of a dialect to write and read it.
@@ -76,6 +78,14 @@ var families = map[string]family{
 // For returns the chat of a model with dialect d.
 func For(d dialect.Dialect, control Control) *Chat {
 	return &Chat{d: d, control: control, f: families[d.Name]}
+}
+
+// See says that the model behind the chat sees images, and reports whether they
+// can be shown to it: only forms of turns say where they stand. It must be
+// called before the chat is used.
+func (c *Chat) See() bool {
+	c.sees = !c.d.Complex()
+	return c.sees
 }
 
 // Name returns the name of the dialect.

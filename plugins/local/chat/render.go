@@ -51,7 +51,7 @@ func (c *Chat) render(r llm.Request) (spans []dialect.Span, thinking bool, err e
 		}
 		spans = append(spans, dialect.Span{Text: r.Prefill})
 	}
-	return slices.DeleteFunc(spans, func(s dialect.Span) bool { return s.Text == "" }), thinking, nil
+	return slices.DeleteFunc(spans, func(s dialect.Span) bool { return s.Text == "" && len(s.Image) == 0 }), thinking, nil
 }
 
 // check refuses conversations that cannot be written.
@@ -71,6 +71,7 @@ func (c *Chat) check(r llm.Request) error {
 	if r.Prefill != "" && forced(r) {
 		return invalid("an answer cannot both begin with a text and be the call of a tool")
 	}
+	images := 0
 	open := map[string]bool{} // calls by whether they wait for their answer
 	for i, m := range r.Messages {
 		switch {
@@ -97,8 +98,19 @@ func (c *Chat) check(r llm.Request) error {
 			open[call.ID] = true
 		}
 		for _, p := range m.Parts {
-			if len(p.Image) > 0 {
-				return invalid("message %d: this model is shown no images", i+1)
+			if len(p.Image) == 0 {
+				continue
+			}
+			images++
+			switch {
+			case !c.sees:
+				return invalid("message %d: this model sees no images; choose one with the capability vision", i+1)
+			case m.Role != llm.User:
+				return invalid("message %d: only the user can show an image", i+1)
+			case p.Text != "":
+				return invalid("message %d: a part is a text or an image, not both", i+1)
+			case images > MaxImages:
+				return invalid("more than %d images", MaxImages)
 			}
 		}
 	}

@@ -17,6 +17,9 @@ type Span struct {
 	Text    string
 	Control bool // Text is one control token of the dialect; anything else is text
 	Trusted bool // special-token strings in Text are control tokens, as its author meant them
+
+	// Image stands here instead of Text: an encoded PNG or JPEG.
+	Image []byte
 }
 
 // Dialect is the way a family of models writes conversations. Strings between
@@ -203,7 +206,7 @@ func (d Dialect) Render(messages []llm.Message, prefill string) ([]Span, error) 
 func parts(ps []llm.Part) []Span {
 	var out []Span
 	for _, p := range ps {
-		out = append(out, Span{Text: p.Text, Trusted: !p.Untrusted})
+		out = append(out, Span{Text: p.Text, Trusted: !p.Untrusted, Image: p.Image})
 	}
 	return out
 }

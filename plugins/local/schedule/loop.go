@@ -84,8 +84,18 @@ func (s *Scheduler) share(c *call, n int) int {
 	if grain <= 0 {
 		return 0
 	}
-	n = min(n, len(c.inputs)-2)
-	return max(0, n-n%grain)
+	n = max(0, min(n, len(c.inputs)-2))
+	for n > 0 {
+		if n -= n % grain; n == 0 {
+			break
+		}
+		down, _ := border(c.inputs, n)
+		if down == n {
+			break
+		}
+		n = down
+	}
+	return n
 }
 
 // leader returns a running call that will soon have computed more of the
@@ -177,7 +187,8 @@ func (s *Scheduler) pass() {
 	var batch []Token
 	var ask []*call
 	need := 0
-	for i, n := range plan(pending, s.c.Batch) {
+	borders := func(i, n int) (down, up int) { return border(s.running[i].inputs[s.running[i].at:], n) }
+	for i, n := range plan(pending, s.c.Batch, borders) {
 		c := s.running[i]
 		need += s.engine.Pages(c.at+n) - s.engine.Pages(c.at)
 		for k := range n {

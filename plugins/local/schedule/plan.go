@@ -13,10 +13,18 @@ import (
 // up the others. Of the rest the shortest is served first, since it frees its
 // place soonest, but the oldest always gets a quarter of the pass, so
 // that none waits for ever.
-func plan(pending []int, budget int) []int {
+//
+// border returns the places nearest to n at which the inputs of sequence i may
+// be divided: at most n, and at least n. The oldest gets so much more that it
+// goes on.
+func plan(pending []int, budget int, border func(i, n int) (down, up int)) []int {
 	take := make([]int, len(pending))
 	give := func(i, most int) {
 		n := min(most, budget, pending[i]-take[i])
+		down, up := border(i, take[i]+n)
+		if n = down - take[i]; n == 0 && up-take[i] <= min(budget, pending[i]-take[i]) {
+			n = up - take[i]
+		}
 		take[i] += n
 		budget -= n
 	}

@@ -23,6 +23,10 @@ type Input struct {
 	ID    int32  // token
 	Hash  uint64 // of the content of Media; inputs are the same where ID and Hash are
 	Media any    // what stands here instead of a token, for the engine; nil = nothing
+
+	// Run says that so many further inputs go through the engine in the same
+	// pass as this one. Runs do not overlap.
+	Run int
 }
 
 // Token is an input in its place.
@@ -232,6 +236,10 @@ func (s *Scheduler) prepare(ctx context.Context, prompt []Input, limit int, job 
 	c.append(more)
 	if len(c.inputs) == 0 {
 		return nil, errors.New("there is nothing for the model to go on from")
+	}
+	// The others that write take their places in a pass first.
+	if n := longest(c.inputs); n > 1 && n > s.c.Batch-s.c.Slots+1 {
+		return nil, &llm.Error{Kind: llm.Invalid, Message: fmt.Sprintf("%d tokens of an image must be read at once; the model was started for %d", n, s.c.Batch-s.c.Slots+1)}
 	}
 	if n := s.engine.Pages(c.most); n > s.engine.Total() {
 		return nil, &llm.Error{Kind: llm.ContextOverflow, Message: fmt.Sprintf("the call may need %d tokens, more than the key-value cache holds", c.most)}

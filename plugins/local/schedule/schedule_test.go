@@ -97,6 +97,9 @@ func (e *engine) Forward(batch []schedule.Token) ([][]float32, error) {
 	}
 	var out [][]float32
 	for i, t := range batch {
+		if end := i + t.Input.Run; end >= len(batch) || batch[end].Seq != t.Seq {
+			e.violated = append(e.violated, fmt.Sprintf("a run of %d tokens is divided", t.Input.Run+1))
+		}
 		if len(e.seqs[t.Seq]) != t.Pos || i > 0 && batch[i-1].Seq != t.Seq && slices.ContainsFunc(batch[:i], func(o schedule.Token) bool { return o.Seq == t.Seq }) {
 			e.violated = append(e.violated, fmt.Sprintf("token %d of sequence %d, which has %d", t.Pos, t.Seq, len(e.seqs[t.Seq])))
 		}
@@ -196,6 +199,27 @@ func numbers(n int, seed int32) []schedule.Input {
 	return prompt(ids...)
 }
 
+// withRuns ties some of the inputs to those behind them.
+func withRuns(in []schedule.Input, run int) []schedule.Input {
+	for i := 2; i+run < len(in); i += 9 {
+		in[i].Run = run
+	}
+	return in
+}
+
+// TestRunThatFitsNoPassIsRefused: one that fits is not.
+func TestRunThatFitsNoPassIsRefused(t *testing.T) {
+	s := schedule.New(newEngine(3, 10, 100), schedule.Config{Slots: 3, Batch: 10, Queue: 10})
+	defer s.Close()
+	for run, refused := range map[int]bool{7: false, 8: true} {
+		in := numbers(12, 1)
+		in[2].Run = run
+		if _, err := s.Do(t.Context(), in, 1, &job{n: 1}); (llm.KindOf(err) == llm.Invalid && err != nil) != refused {
+			t.Errorf("a run of %d: %v", run+1, err)
+		}
+	}
+}
+
 // TestEverySequenceIsComputedOnceAndInOrder: whatever calls come together and
 // whichever are given up, every other one gets the answer that it would get
 // alone, from an engine of which no more is asked than it has.
@@ -220,7 +244,7 @@ func TestEverySequenceIsComputedOnceAndInOrder(t *testing.T) {
 				cancel: time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 7, 15}).Draw(rt, "cancel")) * time.Millisecond,
 			}
 			same := numbers(rapid.IntRange(0, 60).Draw(rt, "same"), 0)
-			p.prompt = slices.Concat(same, numbers(rapid.IntRange(1, 30).Draw(rt, "own"), rapid.Int32Range(1, 3).Draw(rt, "seed")))
+			p.prompt = slices.Concat(withRuns(same, min(4, batch-slots)), numbers(rapid.IntRange(1, 30).Draw(rt, "own"), rapid.Int32Range(1, 3).Draw(rt, "seed")))
 			plans = append(plans, p)
 		}
 		synctest.Test(t, func(t *testing.T) {

@@ -422,6 +422,7 @@ export const de: Record<Key, string> = {
   "exam.schemas": "Antworten nach Schema, auch bei hoher Temperatur",
   "exam.tools": "Ruft Werkzeuge auf: eines, zwei zugleich, verschachtelt, keines",
   "exam.refusal": "Erfindet nichts",
+  "exam.sight": "Erkennt, was ein Bild zeigt",
   "exam.vectors": "Macht aus dem gleichen Text den gleichen Vektor",
   "exam.nearness": "Legt Texte über das Gleiche nahe zueinander",
   "exam.limits": "Lehnt ab, was zu lang ist",

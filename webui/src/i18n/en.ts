@@ -417,6 +417,7 @@ export const en = {
   "exam.schemas": "Answers under schemas, also at a high temperature",
   "exam.tools": "Calls tools: one, two at once, nested, none",
   "exam.refusal": "Makes up nothing",
+  "exam.sight": "Sees what a picture shows",
   "exam.vectors": "Makes the same vector of the same text",
   "exam.nearness": "Puts texts about the same near to each other",
   "exam.limits": "Refuses what is too long",
