@@ -1,4 +1,5 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
@@ -83,3 +84,65 @@ test("a model file is imported, checked, started by name and removed", async () 
   await card.waitFor({ state: "detached" });
   await leave(seat);
 }, 240_000);
+
+test("the parts of a split model are sent together, and go on where they were broken off", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "skerry-e2e-split-"));
+  execFileSync("go", ["run", "./plugins/local/gguf/gguftest/cut", weights(), dir, "3"], {
+    cwd: new URL("../../", import.meta.url).pathname,
+  });
+  const parts = readdirSync(dir).map((name) => join(dir, name));
+  expect(parts).toHaveLength(3);
+
+  const seat = await sit(browser, origin, {});
+  const { page } = seat;
+  await page.goto(skerry.link());
+  await page.getByRole("heading", { level: 1 }).filter({ hasText: "Hello" }).waitFor();
+  await page.goto("/models");
+  await page.getByRole("button", { name: "Import a model" }).click();
+  const files = page.locator("input[type=file]");
+  const go = page.getByRole("button", { name: "Import", exact: true });
+
+  await files.setInputFiles(parts.slice(0, 2));
+  await page.getByText(/-00003-of-00003\.gguf is missing/).waitFor();
+  expect(await go.isDisabled()).toBe(true);
+
+  // The wire is cut before the second part.
+  const sent: string[] = [];
+  let cut = true;
+  await page.route("**/api/v1/model-uploads/*/files/*", async (route) => {
+    const number = new URL(route.request().url()).pathname.split("/").pop() ?? "";
+    if (cut && number === "1") {
+      await route.abort("connectionreset");
+      return;
+    }
+    sent.push(number);
+    await route.continue();
+  });
+  await files.setInputFiles(parts);
+  await page.getByLabel("Id", { exact: true }).fill("joined");
+  await page.getByLabel("Prompt profile").selectOption("starter");
+  await go.click();
+  await page.getByRole("alert").waitFor();
+  await accessible(page);
+  await picture(page, "import-broken-off");
+  expect(sent).toEqual(["0"]);
+
+  // The page is closed over it, and whoever comes again goes on.
+  cut = false;
+  await page.reload();
+  await page.getByRole("button", { name: "Import a model" }).click();
+  await files.setInputFiles(parts);
+  await page.getByLabel("Id", { exact: true }).fill("joined");
+  await page.getByLabel("Prompt profile").selectOption("starter");
+  await go.click();
+  await page.getByText(/is in the catalogue/).waitFor();
+  expect(sent).toEqual(["0", "1", "2"]);
+  seat.faults.length = 0; // the browser notes the cut
+  const card = page.locator('[data-model="joined"]');
+  await card.getByRole("button", { name: /^Start/ }).click();
+  await card.getByText("Running").waitFor();
+  await card.getByRole("button", { name: /^Remove/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await card.waitFor({ state: "detached" });
+  await leave(seat);
+}, 180_000);

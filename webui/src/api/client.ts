@@ -35,6 +35,9 @@ export type ModelBar = Schemas["Bar"];
 export type ModelFile = Schemas["ModelFile"];
 export type ModelExam = Schemas["ModelExam"];
 export type Importing = Schemas["Importing"];
+export type UploadedFile = Schemas["UploadedFile"];
+export type FinishUpload =
+  paths["/api/v1/model-uploads/{upload}/import"]["post"]["requestBody"]["content"]["application/json"];
 export type LiveCounts = Schemas["LiveCounts"];
 export type RunFilter = Omit<NonNullable<paths["/api/v1/runs"]["get"]["parameters"]["query"]>, "cursor" | "limit">;
 export type StartInput = Schemas["StartBody"]["input"];
@@ -75,39 +78,6 @@ export async function startWithForm(mission: string, key: string, form: FormData
     throw new ApiError(parseProblem(response.status, response.statusText, body));
   }
   return (await response.json()) as Summary;
-}
-
-export interface ModelUpload {
-  file: File;
-  query: paths["/api/v1/models"]["post"]["parameters"]["query"];
-  /** Called with the bytes that were sent so far. */
-  progress: (sentBytes: number) => void;
-  signal: AbortSignal;
-}
-
-/** Sends a model file. fetch says nothing about how far a body has come, so this is done the older way. */
-export function importModel({ file, query, progress, signal }: ModelUpload): Promise<ModelEntry> {
-  const url = new URL("/api/v1/models", location.origin);
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
-  return new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
-    const unreachable = () =>
-      failed(new ApiError({ type: "urn:skerry:unreachable", title: "", status: 0, detail: "" }));
-    request.open("POST", url);
-    request.responseType = "json";
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    if (csrf !== "") request.setRequestHeader("X-CSRF-Token", csrf);
-    request.upload.onprogress = (e) => progress(e.loaded);
-    request.upload.onload = () => progress(file.size);
-    request.onload = () => {
-      if (request.status < 300) done(request.response as ModelEntry);
-      else failed(new ApiError(parseProblem(request.status, request.statusText, request.response)));
-    };
-    request.onerror = unreachable;
-    request.onabort = () => failed(new Error("cancelled"));
-    signal.addEventListener("abort", () => request.abort(), { once: true });
-    request.send(file);
-  });
 }
 
 export type Connection = "connecting" | "live" | "lost" | "ended";

@@ -375,8 +375,8 @@ export const de: Record<Key, string> = {
   "import.open": "Modell importieren",
   "import.title": "Ein Modell mit offenen Gewichten importieren",
   "import.about":
-    "Wählen Sie eine GGUF-Datei auf diesem Rechner. Skerry prüft sie, bevor irgendetwas sonst hineinsieht, behält sie auf der eigenen Platte und sendet nichts irgendwohin. Große Dateien gehen schneller mit „skerry model import DATEI“ auf dem Server selbst.",
-  "import.drop": "GGUF-Datei hier ablegen oder auswählen",
+    "Wählen Sie eine GGUF-Datei oder alle Teile einer geteilten auf diesem Rechner. Was abbricht, geht dort weiter, sobald Sie dasselbe wieder wählen. Skerry prüft sie, bevor irgendetwas sonst hineinsieht, behält sie auf der eigenen Platte und sendet nichts irgendwohin. Große Dateien gehen schneller mit „skerry model import DATEI“ auf dem Server selbst.",
+  "import.drop": "GGUF-Dateien hier ablegen oder auswählen",
   "import.hint": "Bis {max}; Platz ist für {free}.",
   "import.id": "Kennung",
   "import.id.about": "So nennt es die Richtlinie.",
@@ -395,8 +395,10 @@ export const de: Record<Key, string> = {
   "import.next":
     "Noch nutzt es kein Lauf: Es ist in keinem Pool und für nichts freigegeben. Nehmen Sie es in die Richtlinie auf und aktivieren Sie diese auf dem Server:",
   "import.close": "Schließen",
-  "import.unfit.part":
-    "{name} ist ein Teil eines geteilten Modells. Fügen Sie die Teile mit llama-gguf-split --merge zusammen und importieren Sie das Ergebnis.",
+  "import.unfit.several":
+    "{name} und die anderen sind nicht Teile eines Modells. Wählen Sie eine Datei oder alle Teile von einer.",
+  "import.unfit.stranger": "{name} ist doppelt oder kein Teil desselben Modells wie die anderen.",
+  "import.unfit.missing": "{name} fehlt. Wählen Sie alle Teile des Modells zusammen.",
   "import.unfit.safetensors":
     "Das ist eine Safetensors-Datei. Wandeln Sie sie mit convert_hf_to_gguf.py von llama.cpp in GGUF um und importieren Sie das.",
   "import.unfit.format": "{name} ist keine GGUF-Datei.",

@@ -371,8 +371,8 @@ export const en = {
   "import.open": "Import a model",
   "import.title": "Import an open-weights model",
   "import.about":
-    "Choose a GGUF file that you have on this computer. Skerry checks it before anything else looks at it, keeps it on its own disk, and sends nothing anywhere. Large files are faster with “skerry model import FILE” on the server itself.",
-  "import.drop": "Drop a GGUF file here, or choose one",
+    "Choose a GGUF file, or all parts of a split one, on this computer. What is broken off goes on where it was when you choose the same again. Skerry checks it before anything else looks at it, keeps it on its own disk, and sends nothing anywhere. Large files are faster with “skerry model import FILE” on the server itself.",
+  "import.drop": "Drop GGUF files here, or choose them",
   "import.hint": "Up to {max}; there is room for {free}.",
   "import.id": "Id",
   "import.id.about": "How the policy names it.",
@@ -391,8 +391,9 @@ export const en = {
   "import.next":
     "No run uses it yet: it is in no pool and cleared for nothing. Add it to the policy, and activate that on the server:",
   "import.close": "Close",
-  "import.unfit.part":
-    "{name} is a part of a split model. Merge the parts with llama-gguf-split --merge, and import the result.",
+  "import.unfit.several": "{name} and the others are no parts of one model. Choose one file, or all parts of one.",
+  "import.unfit.stranger": "{name} is there twice, or is no part of the same model as the others.",
+  "import.unfit.missing": "{name} is missing. Choose all parts of the model together.",
   "import.unfit.safetensors":
     "This is a Safetensors file. Convert it to GGUF with llama.cpp’s convert_hf_to_gguf.py, and import that.",
   "import.unfit.format": "{name} is not a GGUF file.",

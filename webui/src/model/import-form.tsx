@@ -8,15 +8,15 @@ import { FileDrop } from "../ui/file-drop.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Message } from "../ui/message.tsx";
 import { Panel } from "../ui/panel.tsx";
-import { idFrom, unfit } from "./file-check.ts";
+import { idFrom, inOrder, together, unfit, unfitTogether } from "./file-check.ts";
 import css from "./models.module.css";
 import { useImport } from "./queries.ts";
 
 /** Takes a model file in: choose it, watch it arrive, read what the appliance found. */
 export function ImportForm({ importing, onClose }: { importing: Importing; onClose: () => void }) {
   const { t, f } = useI18n();
-  const [file, setFile] = useState<File>();
-  const [fault, setFault] = useState<Key>();
+  const [files, setFiles] = useState<File[]>([]);
+  const [fault, setFault] = useState<{ key: Key; name: string }>();
   const [id, setId] = useState("");
   const [profile, setProfile] = useState(importing.profile);
   const [context, setContext] = useState("");
@@ -26,30 +26,37 @@ export function ImportForm({ importing, onClose }: { importing: Importing; onClo
   const take = useImport();
   useEffect(() => () => upload.current?.abort(), []); // leaving the page ends it
 
-  const choose = (files: File[]) => {
-    const chosen = files[0];
+  const [cancelled, setCancelled] = useState(false);
+
+  const choose = (list: File[]) => {
+    const chosen = inOrder(together(list, files));
+    const first = chosen[0];
     take.reset();
-    setFile(chosen);
-    setFault(undefined);
-    if (!chosen) return;
-    setId(idFrom(chosen.name));
-    void chosen
-      .slice(0, 4)
-      .arrayBuffer()
-      .then((head) => setFault(unfit(chosen.name, chosen.size, new Uint8Array(head), importing)));
+    setFiles(chosen);
+    setFault(unfitTogether(chosen.map((c) => c.name)));
+    if (!first) return;
+    setId(idFrom(first.name));
+    const total = chosen.reduce((sum, c) => sum + c.size, 0);
+    void Promise.all(chosen.map((c) => c.slice(0, 4).arrayBuffer())).then((heads) => {
+      heads.forEach((head, i) => {
+        const name = chosen[i]?.name ?? "";
+        const key = unfit(name, total, new Uint8Array(head), importing);
+        if (key) setFault({ key, name });
+      });
+    });
   };
   const badContext = context !== "" && !/^[1-9]\d{2,8}$/.test(context);
   const badId = id !== "" && !/^[a-z0-9][a-z0-9-]{0,40}$/.test(id);
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    if (!file || fault || badContext || badId) return;
+    if (files.length === 0 || fault || badContext || badId) return;
     const abort = new AbortController();
     upload.current = abort;
     setSent(0);
+    setCancelled(false);
     take.mutate({
-      file,
-      query: {
-        file: file.name,
+      files,
+      finish: {
         profile,
         start,
         ...(id !== "" && { id }),
@@ -69,15 +76,19 @@ export function ImportForm({ importing, onClose }: { importing: Importing; onClo
         <FileDrop
           label={t("import.drop")}
           hint={t("import.hint", { max: f.bytes(importing.maxBytes), free: f.bytes(importing.freeBytes) })}
-          files={file ? [file] : []}
+          files={files}
           onChange={choose}
           accept=".gguf"
-          multiple={false}
+          multiple
           size={f.bytes}
           removeLabel={(name) => t("start.remove", { name })}
           error={
             fault &&
-            t(fault, { max: f.bytes(importing.maxBytes), free: f.bytes(importing.freeBytes), name: file?.name ?? "" })
+            t(fault.key, {
+              max: f.bytes(importing.maxBytes),
+              free: f.bytes(importing.freeBytes),
+              name: fault.name,
+            })
           }
         />
         <div className={css["importFields"]}>
@@ -113,18 +124,28 @@ export function ImportForm({ importing, onClose }: { importing: Importing; onClo
         {!busy && (
           <Checkbox label={t("import.start")} checked={start} onChange={(e) => setStart(e.currentTarget.checked)} />
         )}
-        {busy && file && <Sending sent={sent} total={file.size} />}
-        {take.error && !take.error.message.startsWith("cancelled") && <ProblemPanel error={take.error} />}
+        {busy && <Sending sent={sent} total={files.reduce((sum, c) => sum + c.size, 0)} />}
+        {take.error && !cancelled && <ProblemPanel error={take.error} />}
         <div className={css["foot"]}>
           <Button
             type="submit"
             loading={busy}
-            disabled={!file || !!fault}
+            disabled={files.length === 0 || !!fault}
             leftSection={<Icon name="upload" size={14} />}
           >
             {t("import.go")}
           </Button>
-          <Button variant="default" onClick={() => (busy ? upload.current?.abort() : onClose())}>
+          <Button
+            variant="default"
+            onClick={() => {
+              if (!busy) {
+                onClose();
+                return;
+              }
+              setCancelled(true);
+              upload.current?.abort();
+            }}
+          >
             {t("cancel")}
           </Button>
         </div>

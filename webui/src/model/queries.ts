@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { api, importModel, type ModelUpload, unwrap } from "../api/client.ts";
+import { api, unwrap } from "../api/client.ts";
+import { type ModelSending, sendModel } from "./send.ts";
 
 const key = ["models"] as const;
 
@@ -36,11 +37,11 @@ export function useOperate(id: string) {
   });
 }
 
-/** Sends a model file; ends with the new entry of the catalogue. */
+/** Sends the files of a model; ends with the new entry of the catalogue. */
 export function useImport() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (upload: ModelUpload) => importModel(upload),
+    mutationFn: (sending: ModelSending) => sendModel(sending),
     onSettled: () => queries.invalidateQueries({ queryKey: key }),
   });
 }
