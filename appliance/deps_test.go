@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"skerry/appliance/source":    {"github.com/goccy/go-yaml/..."},
 	"skerry/appliance/policy":    {"skerry/appliance/llm", "skerry/appliance/source", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "golang.org/x/text/..."},
 	"skerry/appliance/mission":   {"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "github.com/cockroachdb/apd/v3", "google.golang.org/protobuf/...", "google.golang.org/genproto/..."},
-	"skerry/appliance/catalogue": {"skerry/plugins/local/gguf", "skerry/plugins/local/dialect", "golang.org/x/sys/unix"},
+	"skerry/appliance/catalogue": {"skerry/plugins/local/gguf", "skerry/plugins/local/safetensors", "skerry/plugins/local/dialect", "golang.org/x/sys/unix"},
 	"skerry/appliance/exam":      {"skerry/appliance/llm"},
 	"skerry/appliance/audit":     {"filippo.io/age", "filippo.io/mldsa", "golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
 	"skerry/appliance/gateway":   {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission"},

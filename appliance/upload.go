@@ -102,7 +102,7 @@ type kind int
 const (
 	oneFile     kind = iota // GGUF
 	splitParts              // GGUF in parts
-	safetensors             // with config.json and tokenizer
+	tensorFiles             // Safetensors, with config.json and tokenizer
 )
 
 // kindOf says what files are, by their names alone.
@@ -122,7 +122,7 @@ func kindOf(files []catalogue.Arrival) (kind, error) {
 	case len(files) > catalogue.MaxUploadFiles:
 		return 0, fmt.Errorf("a model of %d files is more than %d", len(files), catalogue.MaxUploadFiles)
 	case tensors > 0 && gguf == 0:
-		return 0, errors.New("these are Safetensors; convert them to GGUF with llama.cpp's convert_hf_to_gguf.py and import that")
+		return tensorFiles, catalogue.AllSafetensors(files)
 	case len(files) == 1:
 		return oneFile, catalogue.AllParts(files)
 	case gguf == len(files):
@@ -225,7 +225,7 @@ func (m *models) assembled(ctx context.Context, u *catalogue.Upload, files []cat
 		if k == splitParts {
 			return join(ctx, files, opened, out)
 		}
-		return errors.ErrUnsupported
+		return m.convert(ctx, files, opened, out)
 	}, accept)
 }
 

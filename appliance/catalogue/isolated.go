@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"skerry/plugins/local/gguf"
+	"skerry/plugins/local/safetensors"
 )
 
 // Verb is the hidden command of the appliance's binary under which [Main] runs:
@@ -17,11 +18,13 @@ const Verb = "model-inspect"
 // that behind stdin, stdout and stderr.
 const firstFile = 3
 
-// verdict is what the child writes: a card, how much it wrote, or a reason.
+// verdict is what the child writes: a card, how much it wrote, what converting
+// takes, or a reason.
 type verdict struct {
-	Card    *Card  `json:"card,omitempty"`
-	Bytes   int64  `json:"bytes,omitempty"`
-	Problem string `json:"problem,omitempty"`
+	Card    *Card              `json:"card,omitempty"`
+	Needs   *safetensors.Needs `json:"needs,omitempty"`
+	Bytes   int64              `json:"bytes,omitempty"`
+	Problem string             `json:"problem,omitempty"`
 }
 
 // RefusedError says why a model file is not taken in, and what to do.
@@ -29,12 +32,14 @@ type RefusedError struct{ Why string }
 
 func (e *RefusedError) Error() string { return e.Why }
 
-// job is what the child is asked: to inspect the file on descriptor 3, or to
-// join the parts from descriptor 4 on into it.
+// job is what the child is asked: to inspect the file on descriptor 3, to join
+// the parts from descriptor 4 on into it, or to check the files of a Safetensors
+// model, which begin at descriptor 3.
 type job struct {
 	Size     int64     `json:"size"` // of the whole file, of which all but the head may be missing
 	Template string    `json:"template"`
 	Parts    []Arrival `json:"parts,omitempty"`
+	Tensors  []Arrival `json:"tensors,omitempty"`
 }
 
 // Job returns what [Main] is to read from stdin, for a file of size bytes once
@@ -54,6 +59,14 @@ func Main(stdin io.Reader, stdout io.Writer) error {
 	var j job
 	if err := json.NewDecoder(stdin).Decode(&j); err != nil {
 		return fmt.Errorf("model job: %w", err)
+	}
+	if len(j.Tensors) > 0 {
+		needs, err := checkTensors(j.Tensors)
+		v := verdict{Needs: &needs}
+		if err != nil {
+			v = verdict{Problem: err.Error()}
+		}
+		return json.NewEncoder(stdout).Encode(v)
 	}
 	f := os.NewFile(firstFile, "model")
 	if f == nil {

@@ -13,13 +13,14 @@ import (
 
 // Source is a model as somebody has it.
 type Source struct {
-	Paths  []string // of the GGUF file, or of all parts of a split one in their order
+	Paths  []string // of the GGUF file, of all parts of a split one in their order, or of the files of a Safetensors model
 	Name   string   // that people know it by, without its ending
 	Digest string   // SHA-256 that the file is said to have; "" = not said
 }
 
 // Find returns the model that path means: a GGUF file, a part of a split one (all
-// others are found beside it), a directory with one, or a model of an Ollama
+// others are found beside it), a directory with one or with a model as
+// Safetensors, or a model of an Ollama
 // directory, given by its manifest or, where it is
 // the only one, by the directory. Errors name what to give instead. Find
 // believes nothing of what it reads: the file is checked when it is imported.
@@ -64,10 +65,10 @@ func inDirectory(dir string) (Source, error) {
 	case 1:
 		return Find(files[0])
 	case 0:
-		if tensors, _ := filepath.Glob(filepath.Join(escaped(dir), "*.safetensors")); len(tensors) > 0 {
-			return Source{}, fmt.Errorf("%s holds a model as Safetensors; convert it with llama.cpp's tool: convert_hf_to_gguf.py %s --outfile model.gguf, and import the result", dir, dir)
+		if s, ok, err := findSafetensors(dir); ok || err != nil {
+			return s, err
 		}
-		return Source{}, fmt.Errorf("%s holds no GGUF file and is no model directory of Ollama", dir)
+		return Source{}, fmt.Errorf("%s holds neither a GGUF file nor Safetensors and is no model directory of Ollama", dir)
 	}
 	if s, ok, err := oneSplit(files); ok {
 		return s, err

@@ -66,9 +66,10 @@ func TestFindRefuses(t *testing.T) {
 		want  []string
 	}{
 		{"nothing there", nil, "nothing", []string{"no such file"}},
-		{"an empty directory", map[string]string{"x/readme.txt": ""}, "x", []string{"no GGUF file"}},
+		{"an empty directory", map[string]string{"x/readme.txt": ""}, "x", []string{"neither a GGUF file nor Safetensors"}},
 		{"several files", map[string]string{"x/a.gguf": "", "x/b.gguf": ""}, "x", []string{"2 GGUF files", "a.gguf", "b.gguf"}},
-		{"Safetensors", map[string]string{"x/model.safetensors": "", "x/config.json": "{}"}, "x", []string{"convert_hf_to_gguf.py"}},
+		{"an index of Safetensors that names what is not there", map[string]string{"x/a.safetensors": "", "x/model.safetensors.index.json": `{"weight_map":{"t":"b.safetensors"}}`}, "x", []string{"b.safetensors"}},
+		{"an index of Safetensors that leads elsewhere", map[string]string{"x/a.safetensors": "", "x/model.safetensors.index.json": `{"weight_map":{"t":"/etc/passwd"}}`}, "x", []string{"/etc/passwd"}},
 		{"a part without the others", map[string]string{"m-00001-of-00003.gguf": ""}, "m-00001-of-00003.gguf", []string{"m-00002-of-00003.gguf, m-00003-of-00003.gguf are missing"}},
 		{"most parts", map[string]string{"x/m-00001-of-00003.gguf": "", "x/m-00003-of-00003.gguf": ""}, "x", []string{"m-00002-of-00003.gguf is missing"}},
 		{"parts of two models", map[string]string{"x/m-00001-of-00002.gguf": "", "x/n-00002-of-00002.gguf": ""}, "x", []string{"2 GGUF files"}},
@@ -91,5 +92,38 @@ func TestFindRefuses(t *testing.T) {
 				t.Errorf("%s: got %v, want %q", row.name, err, want)
 			}
 		}
+	}
+}
+
+// TestFindSafetensors: of a directory only what the model is made of is sent, and
+// nothing that a link in it leads to outside.
+func TestFindSafetensors(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "tokenizer.json", "README.md", "pytorch_model.bin", "model-00001-of-00001.safetensors", "consolidated.safetensors"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), []byte(`{"weight_map":{"t":"model-00001-of-00001.safetensors"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Find(dir)
+	want := []string{"config.json", "model-00001-of-00001.safetensors", "model.safetensors.index.json", "tokenizer.json"}
+	var got []string
+	for _, p := range s.Paths {
+		got = append(got, filepath.Base(p))
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(secret, filepath.Join(dir, "generation_config.json")); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Find(dir); err == nil || !strings.Contains(err.Error(), "link out of its directory") {
+		t.Errorf("a link out: %+v, %v", s, err)
 	}
 }
