@@ -28,7 +28,7 @@ help: ## list the targets
 .PHONY: build
 build: bin/skerry ## the one static binary, bin/skerry: UI, runner and starter models inside
 
-bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner.zst embed/build/webui/index.html embed/build/licences.txt go.mod go.sum
+bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner.zst embed/build/skerry-converter.zst embed/build/webui/index.html embed/build/licences.txt go.mod go.sum
 	@mkdir -p bin
 	$(GO_BUILD) -o $@ .
 	@ls -lh $@ | awk '{print "$@: " $$5}'
@@ -52,12 +52,12 @@ bin/skerry-all: $(LEVELS:%=bin/skerry-runner-%.zst) bin/skerry
 .PHONY: build-arm64
 build-arm64: bin/skerry-arm64 ## bin/skerry-arm64: for arm64 hosts (needs Debian's gcc-aarch64-linux-gnu and g++-aarch64-linux-gnu)
 
-bin/skerry-arm64: bin/skerry-runner-arm64.zst bin/skerry
+bin/skerry-arm64: bin/skerry-runner-arm64.zst bin/skerry-converter-arm64.zst bin/skerry
 	plugins/local/overlay.sh arm64 >bin/arm64.overlay.json
 	GOARCH=arm64 $(GO_BUILD) -overlay bin/arm64.overlay.json -o $@ .
 	@ls -lh $@ | awk '{print "$@: " $$5}'
 
-.SECONDARY: $(LEVELS:%=bin/skerry-runner-%) bin/skerry-runner-arm64
+.SECONDARY: $(LEVELS:%=bin/skerry-runner-%) bin/skerry-runner-arm64 bin/skerry-converter-arm64
 
 bin/skerry-runner-%: $(RUNNER_DEPS)
 	@mkdir -p bin
@@ -75,6 +75,23 @@ bin/skerry-runner: $(RUNNER_DEPS)
 
 embed/build/skerry-runner.zst: bin/skerry-runner
 	cp $<.needs embed/build/skerry-runner.needs
+	go run ./embed/pack $< $@
+
+CONVERTER_DEPS := $(shell find plugins/local/convert plugins/local/safetensors plugins/local/gguf -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+BUILD_CONVERTER = CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo -ldflags '-s -w' -o $@ ./plugins/local/convert/converter
+
+bin/skerry-converter: $(CONVERTER_DEPS)
+	@mkdir -p bin
+	$(BUILD_CONVERTER)
+
+bin/skerry-converter-arm64: $(CONVERTER_DEPS)
+	@mkdir -p bin
+	GOARCH=arm64 $(BUILD_CONVERTER)
+
+bin/skerry-converter-arm64.zst: bin/skerry-converter-arm64
+	go run ./embed/pack $< $@
+
+embed/build/skerry-converter.zst: bin/skerry-converter
 	go run ./embed/pack $< $@
 
 .PHONY: ui

@@ -18,8 +18,8 @@ import (
 const convertBytesPerSecond = 10 << 20
 
 // convert makes GGUF of a Safetensors model, in two processes that have nothing
-// to lose: ours checks the files and says what converting takes, the runner, in
-// whose engine the converter is, then gets no more than that.
+// to lose: ours checks the files and says what converting takes, the converter
+// then gets no more than that.
 func (m *models) convert(ctx context.Context, files []catalogue.Arrival, opened []*os.File, out *os.File) error {
 	job, err := catalogue.TensorsJob(files)
 	if err != nil {
@@ -48,13 +48,20 @@ func (m *models) convert(ctx context.Context, files []catalogue.Arrival, opened 
 	if job, err = json.Marshal(work); err != nil {
 		return err
 	}
+	image, err := converterImage()
+	if err != nil {
+		return err
+	}
 	answer, err = plugins.RunIsolated(ctx, plugins.Isolated{
-		Image: m.runner, Dir: filepath.Join(m.config.Data, "run"), Args: []string{"-convert"},
+		Image: image, Dir: filepath.Join(m.config.Data, "run"),
 		Env:   []string{"GOMAXPROCS=1", fmt.Sprintf("GOMEMLIMIT=%d", needs.MemoryBytes/4*3)}, // one tensor at a time
 		Stdin: job, Files: append([]*os.File{out}, opened...), FileBytes: needs.FileBytes, MemoryBytes: needs.MemoryBytes,
 		CPU:     inspectCPU + time.Duration(total/convertBytesPerSecond)*time.Second,
 		Timeout: time.Hour + time.Duration(total/convertBytesPerSecond)*time.Second,
 	})
+	if err := image.Close(); err != nil {
+		m.log.Warn("the converter's memory is not given back", "error", err)
+	}
 	if err != nil {
 		return endedIn(ctx, "converted the model", err)
 	}

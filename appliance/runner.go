@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -32,13 +33,30 @@ func runnerImage() (*plugins.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return unpacked("skerry-runner", packed)
+}
+
+// converterImage unpacks the program that makes GGUF of Safetensors.
+func converterImage() (*plugins.Image, error) {
+	packed, err := embed.Converter()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("this binary was built without the converter; build it with: make build")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return unpacked("skerry-converter", packed)
+}
+
+// unpacked makes an executable of what is packed with Zstandard, and closes that.
+func unpacked(name string, packed fs.File) (*plugins.Image, error) {
 	defer packed.Close()
 	z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	return plugins.NewImage("skerry-runner", z)
+	return plugins.NewImage(name, z)
 }
 
 // features returns what /proc/cpuinfo says that the first processor has, and

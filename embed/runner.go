@@ -18,6 +18,10 @@ type Runner struct {
 // Open returns the executable, packed with Zstandard.
 func (r Runner) Open() (fs.File, error) { return build.Open(r.file) }
 
+// Converter returns the program that makes GGUF of Safetensors, packed with
+// Zstandard. The error is fs.ErrNotExist if it was not built in.
+func Converter() (fs.File, error) { return build.Open("build/skerry-converter.zst") }
+
 // Runners returns the builds of the local runner that are in this binary: the
 // one for the machine that it was built on, or one for each level of
 // processors. There may be none.

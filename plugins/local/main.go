@@ -8,8 +8,7 @@
 // Command local is Skerry's embedded runner: a provider that serves one GGUF
 // model on this host's processors. Skerry starts one process per model, gives
 // it the model file as an open file descriptor and talks to it through
-// plugins/sdk. It opens no network connection and no other file. With -convert it
-// makes such a file of Safetensors instead, and ends.
+// plugins/sdk. It opens no network connection and no other file.
 //
 // A damaged or unsupported file ends it at once with a message that says what
 // is wrong.
@@ -72,17 +71,8 @@ func main() {
 	flag.IntVar(&s.cache, "cache", 0, "`tokens` in the key-value cache, of all calls together; 0 = a whole context for each call")
 	flag.StringVar(&s.kind, "cache-type", "f16", "numbers in the key-value cache: f16, or q8_0, which takes half the memory")
 	flag.BoolVar(&s.share, "share", true, "calls with the same beginning share what is computed of it")
-	converts := flag.Bool("convert", false, "make GGUF of Safetensors, as a job on stdin says, and end")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-
-	if *converts {
-		if err := convertModel(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
 
 	// Where the engine's C code gives up, it would call a debugger on itself.
 	if err := os.Setenv("GGML_NO_BACKTRACE", "1"); err != nil {

@@ -400,7 +400,7 @@ export const de: Record<Key, string> = {
   "import.unfit.stranger": "{name} ist doppelt oder kein Teil desselben Modells wie die anderen.",
   "import.unfit.missing": "{name} fehlt. Wählen Sie alle Teile des Modells zusammen.",
   "import.unfit.safetensors":
-    "Das ist eine Safetensors-Datei. Wandeln Sie sie mit convert_hf_to_gguf.py von llama.cpp in GGUF um und importieren Sie das.",
+    "Das ist eine Safetensors-Datei. Importieren Sie ihr Verzeichnis mit „skerry model import VERZEICHNIS“ auf dem Server selbst.",
   "import.unfit.format": "{name} ist keine GGUF-Datei.",
   "import.unfit.max":
     "{name} ist größer als die {max}, die angenommen werden. modelBytes in config.yaml sagt, wie viel.",

@@ -395,7 +395,7 @@ export const en = {
   "import.unfit.stranger": "{name} is there twice, or is no part of the same model as the others.",
   "import.unfit.missing": "{name} is missing. Choose all parts of the model together.",
   "import.unfit.safetensors":
-    "This is a Safetensors file. Convert it to GGUF with llama.cpp’s convert_hf_to_gguf.py, and import that.",
+    "This is a Safetensors file. Import its directory with “skerry model import DIRECTORY” on the server itself.",
   "import.unfit.format": "{name} is not a GGUF file.",
   "import.unfit.max": "{name} is larger than the {max} that are taken in. modelBytes in config.yaml says how much.",
   "import.unfit.room": "{name} is larger than the {free} that the disk of the appliance has room for.",

@@ -1,6 +1,7 @@
-//go:build cgo && !race
-
-package main
+// Package convert makes GGUF of models in the Safetensors format, with the
+// converter of ollama. Start with [Serve]. It is a program of its own (converter,
+// below) and no part of the runner, which it would make twice as large.
+package convert
 
 import (
 	"encoding/json"
@@ -16,12 +17,11 @@ import (
 	"skerry/plugins/local/safetensors"
 )
 
-// convertModel is the mode -convert of this program: it makes GGUF of a model in
-// the Safetensors format, as a [safetensors.Job] on stdin says, and writes a
-// [safetensors.Result]. The host runs it in a process of its own with bounds on
-// memory, time and the file that it writes. A model that is refused is a result;
-// the error is for work that cannot be done.
-func convertModel(stdin io.Reader, stdout io.Writer) error {
+// Serve does one [safetensors.Job] from stdin and writes a [safetensors.Result].
+// The host runs it in a process of its own with bounds on memory, time and the
+// file that it writes. A model that is refused is a result; the error is for work
+// that cannot be done.
+func Serve(stdin io.Reader, stdout io.Writer) error {
 	const first = 3
 	var j safetensors.Job
 	if err := json.NewDecoder(stdin).Decode(&j); err != nil {
@@ -41,7 +41,7 @@ func convertModel(stdin io.Reader, stdout io.Writer) error {
 		defer func() { _ = f.Close() }() // was read only
 		files = append(files, safetensors.File{Name: n.Name, Size: n.Size, Content: io.NewSectionReader(f, 0, n.Size)})
 	}
-	n, refused, fault := convertFiles(files, out)
+	n, refused, fault := Files(files, out)
 	if fault != nil {
 		return fault
 	}
@@ -52,10 +52,11 @@ func convertModel(stdin io.Reader, stdout io.Writer) error {
 	return json.NewEncoder(stdout).Encode(r)
 }
 
-// convertFiles checks the files and converts them, one tensor at a time: the
-// converter would take as many at once as there are processors, and each takes
-// several times its size in memory.
-func convertFiles(files []safetensors.File, out *os.File) (n int64, refused, fault error) {
+// Files checks the files of a model and writes n bytes of GGUF to out. refused
+// says why these files are no model that can be converted; fault is any other
+// failure. It works on one tensor at a time: the converter would take as many at
+// once as there are processors, and each takes several times its size in memory.
+func Files(files []safetensors.File, out *os.File) (n int64, refused, fault error) {
 	m, err := safetensors.Check(files)
 	if err != nil {
 		return 0, err, nil
