@@ -149,11 +149,11 @@ func (c *paged) Put(ctx ml.Context, key, value ml.Tensor) {
 		store := c.backend.NewContextSize(2)
 		c.contexts = append(c.contexts, store)
 		on := store.Layer(c.layer)
-		c.keys[c.layer] = on.Zeros(c.dtype, key.Dim(0), key.Dim(1), n)
+		c.keys[c.layer] = zeros(on, c.dtype, key.Dim(0), key.Dim(1), n)
 		if c.transposed {
-			c.values[c.layer] = on.Zeros(c.dtype, n, value.Dim(0), value.Dim(1))
+			c.values[c.layer] = zeros(on, c.dtype, n, value.Dim(0), value.Dim(1))
 		} else {
-			c.values[c.layer] = on.Zeros(c.dtype, value.Dim(0), value.Dim(1), n)
+			c.values[c.layer] = zeros(on, c.dtype, value.Dim(0), value.Dim(1), n)
 		}
 	}
 	put := func(store, rows ml.Tensor, shape ...int) {

@@ -2,8 +2,6 @@
 
 #include "repack.h"
 
-#include <sys/mman.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -93,10 +91,4 @@ int skerry_repack(void *pointer, struct skerry_layout at, size_t row_bytes) {
 	data = start;
 	std::free(copy);
 	return 1;
-}
-
-void skerry_huge_pages(uintptr_t from, size_t bytes) {
-	const uintptr_t huge = 2 << 20;
-	auto begin = (from + huge - 1) / huge * huge, end = (from + bytes) / huge * huge;
-	if (begin < end) madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE);
 }

@@ -58,25 +58,6 @@ func repack(m model.Model) (int, error) {
 	return n, nil
 }
 
-// hugePages asks for huge pages behind the weights. Call it before they are read.
-func hugePages(m model.Model) {
-	var from, to uintptr
-	visit(reflect.ValueOf(m), map[any]bool{}, func(t *ggml.Tensor, _ bool) {
-		w := weightOf(t)
-		at := w.value.FieldByName("data").Pointer()
-		if at == 0 {
-			return
-		}
-		if from == 0 || at < from {
-			from = at
-		}
-		to = max(to, at+w.rowBytes*uintptr(w.rows))
-	})
-	if from < to {
-		C.skerry_huge_pages(C.uintptr_t(from), C.size_t(to-from))
-	}
-}
-
 // weight is a tensor of the engine, seen through its own type: Go's view of the
 // C structure, made when the engine was compiled.
 type weight struct {

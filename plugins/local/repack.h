@@ -21,10 +21,6 @@ struct skerry_layout {
 // and -1 without memory. Weights can be rearranged in parallel.
 int skerry_repack(void *tensor, struct skerry_layout at, size_t row_bytes);
 
-// Asks for huge pages behind the memory, which halves what the processor spends
-// on looking up addresses. Where there are none, nothing happens.
-void skerry_huge_pages(uintptr_t from, size_t bytes);
-
 #ifdef __cplusplus
 }
 #endif

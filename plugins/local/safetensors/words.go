@@ -109,7 +109,7 @@ func vocabulary(b []byte) error {
 	}
 	var vocab map[string]int64
 	if err := json.Unmarshal(t.Model.Vocab, &vocab); err != nil {
-		return fmt.Errorf("%s: its vocabulary is of a kind that is not converted (%v); a tokenizer with byte pairs is", Tokenizer, errors.Unwrap(err))
+		return fmt.Errorf("%s: its vocabulary is of a kind that is not converted (%w); a tokenizer with byte pairs is", Tokenizer, errors.Unwrap(err))
 	}
 	if len(vocab)+len(t.Added) == 0 || len(vocab)+len(t.Added) > MaxTokens {
 		return damaged(Tokenizer, "it has %d tokens; 1 to %d are possible", len(vocab)+len(t.Added), MaxTokens)
