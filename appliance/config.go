@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"skerry/appliance/catalogue"
 )
 
 // Config is everything that a site can set. It is one file, config.yaml in the
@@ -63,6 +65,14 @@ type Runner struct {
 	CacheBytes  int64 `yaml:"cacheBytes"`  // keys and values of one imported model; one whole context always fits
 	MemoryBytes int64 `yaml:"memoryBytes"` // what one runner may hold; 0 = no limit
 
+	// CacheType is the kind of numbers in that cache, for imported models: f16, or
+	// q8_0, which takes about half the memory.
+	CacheType string `yaml:"cacheType"`
+
+	// Share lets calls share what is computed of a common beginning. Off, no call
+	// can tell by its time what another one has read.
+	Share bool `yaml:"share"`
+
 	// BudgetBytes is what all runners together may hold; 0 = what the host has
 	// available. What does not fit is loaded when a call needs it, and the least
 	// recently used goes.
@@ -85,7 +95,7 @@ func DefaultConfig(data string) Config {
 	return Config{
 		Data:          data,
 		Listen:        "127.0.0.1:8080",
-		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4, CacheBytes: 1 << 30, KeepAlive: 15 * time.Minute},
+		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4, CacheBytes: 1 << 30, CacheType: catalogue.CacheF16, Share: true, KeepAlive: 15 * time.Minute},
 		Runs:          64,
 		DocumentBytes: 10 << 20,
 		ModelBytes:    64 << 30,
@@ -169,6 +179,9 @@ func (c Config) Validate() error {
 	}
 	if k := c.Runner.KeepAlive; k != 0 && (k < time.Second || k > 30*24*time.Hour) {
 		problems = append(problems, fmt.Errorf("runner.keepAlive: is %s, may be 1s to 720h, or 0 to keep models until another needs the room", k))
+	}
+	if k := c.Runner.CacheType; k != catalogue.CacheF16 && k != catalogue.CacheQ80 {
+		problems = append(problems, fmt.Errorf("runner.cacheType: is %q, may be %s or %s", k, catalogue.CacheF16, catalogue.CacheQ80))
 	}
 	return errors.Join(problems...)
 }

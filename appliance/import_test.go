@@ -397,7 +397,7 @@ func TestFitSaysWhatBounds(t *testing.T) {
 		t.Errorf("got %d of %d, %s", need.Total(), have, what)
 	}
 	m.config.Runner.BudgetBytes = 0
-	if got, need := m.memoryBound(i), i.Card.Estimate(512).Total(); got < need+need/2 && got < catalogue.Installed()/10*9 {
+	if got, need := m.memoryBound(i), i.Card.Estimate(catalogue.CacheF16, 512).Total(); got < need+need/2 && got < catalogue.Installed()/10*9 {
 		t.Errorf("bound %d for a model that needs %d", got, need)
 	}
 }

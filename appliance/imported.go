@@ -136,11 +136,13 @@ func lists(p llm.Profile) bool {
 
 // cacheTokens returns how many tokens the key-value cache of a model holds.
 func (m *models) cacheTokens(i *imported) int {
-	return i.Card.CacheTokens(i.ContextTokens, max(1, m.config.Runner.Parallel), m.config.Runner.CacheBytes)
+	return i.Card.CacheTokens(m.config.Runner.CacheType, i.ContextTokens, max(1, m.config.Runner.Parallel), m.config.Runner.CacheBytes)
 }
 
 // needs returns the memory that a model is estimated to need as it is served.
-func (m *models) needs(i *imported) catalogue.Memory { return i.Card.Estimate(m.cacheTokens(i)) }
+func (m *models) needs(i *imported) catalogue.Memory {
+	return i.Card.Estimate(m.config.Runner.CacheType, m.cacheTokens(i))
+}
 
 // memoryBound returns the memory that the process of a model may write to. A
 // file that needs far more than was estimated harms only itself.

@@ -195,13 +195,17 @@ func (m *models) runnerFor(model llm.Model, cacheTokens int, template string, we
 	if err != nil {
 		return nil, err
 	}
+	kind := m.config.Runner.CacheType
+	if cacheTokens == 0 { // starter models, which were examined with it and are small
+		kind = catalogue.CacheF16
+	}
 	return plugins.New(plugins.Spec{
 		Name:  string(model.ID),
 		Image: m.runner,
 		Args: []string{
 			"-card", string(card), "-template", template,
 			"-threads", fmt.Sprint(m.config.Runner.Threads), "-parallel", fmt.Sprint(m.config.Runner.Parallel), "-context", fmt.Sprint(model.ContextTokens),
-			"-cache", fmt.Sprint(cacheTokens),
+			"-cache", fmt.Sprint(cacheTokens), "-cache-type", kind, fmt.Sprintf("-share=%t", m.config.Runner.Share),
 		},
 		Files:        []plugins.Inherit{weights},
 		Dir:          filepath.Join(m.config.Data, "run"),

@@ -183,3 +183,25 @@ func TestUnusedModelsAreUnloaded(t *testing.T) {
 		t.Errorf("on demand: %+v, %v", res.Usage, err)
 	}
 }
+
+// TestCacheAsConfigured: the kind of cache and whether calls share it are what
+// the configuration says, and the lock tells; starter models keep what they were
+// examined with.
+func TestCacheAsConfigured(t *testing.T) {
+	s := newSite(t, func(s *site) {
+		s.config = func(c *Config) { c.Runner.CacheType, c.Runner.Share = "q8_0", false }
+	})
+	// Heads of 32 numbers, which is one block.
+	s.take(t, "mine", tiny(func(m *gguftest.Model) { m.Seed = 9 }), func(u *client.ModelUpload) { u.Start = true })
+	if state, why := s.stateOf(t, "mine"); state != "running" {
+		t.Fatalf("it is %s: %s", state, why)
+	}
+	if _, err := s.say(t.Context(), t, "mine", nil); err != nil {
+		t.Error(err)
+	}
+	for id, want := range map[llm.ModelID]string{"mine": "cache q8_0, nothing shared", "starter": "cache f16, nothing shared"} {
+		if got := s.offered(t, id).Lock.Engine; !strings.Contains(got, want) {
+			t.Errorf("%s is locked to %q; want %q in it", id, got, want)
+		}
+	}
+}

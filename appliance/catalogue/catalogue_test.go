@@ -47,10 +47,10 @@ func TestInspectKnowsEncoders(t *testing.T) {
 		if c.Generates() || c.Embeddings != 64 || c.Template != "" || c.Shape.CacheWidth != 0 || c.ContextTokens != 512 {
 			t.Errorf("%s: %+v", arch, c)
 		}
-		if n := c.CacheTokens(512, 4, 1<<40); n != 512 {
+		if n := c.CacheTokens(CacheF16, 512, 4, 1<<40); n != 512 {
 			t.Errorf("%s: %d tokens at once", arch, n)
 		}
-		if e := c.Estimate(512); e.Cache != 0 || e.Work < processBytes+3*4*512*2*512 {
+		if e := c.Estimate(CacheF16, 512); e.Cache != 0 || e.Work < processBytes+3*4*512*2*512 {
 			t.Errorf("%s: %+v", arch, e)
 		}
 		if _, err := inspected(m.Bytes(), "chatml"); err == nil || !strings.Contains(err.Error(), "no chat template; leave it out (--template)") {
@@ -133,11 +133,14 @@ func TestEstimate(t *testing.T) {
 	// wide. Its cache is 128 KiB a token, which llama.cpp reports as 1024 MiB
 	// at 8192 tokens.
 	c := Card{Template: "llama3", Vocabulary: 128256, Shape: Shape{WeightBytes: 4_920_000_000, Layers: 32, Width: 4096, FeedForward: 14336, Heads: 32, CacheWidth: 32 * 8 * (128 + 128)}}
-	m := c.Estimate(8192)
+	m := c.Estimate(CacheF16, 8192)
 	if m.Cache != 1<<30 || m.Weights != 4_920_000_000 || m.Work < 300<<20 || m.Work > 1<<30 {
 		t.Errorf("got %+v", m)
 	}
-	if half := c.Estimate(4096); half.Cache != m.Cache/2 || half.Total() >= m.Total() {
+	if q := c.Estimate(CacheQ80, 8192); q.Cache != m.Cache/64*34 || q.Work != m.Work {
+		t.Errorf("with numbers of 8 bits %+v, with 16 %+v", q, m)
+	}
+	if half := c.Estimate(CacheF16, 4096); half.Cache != m.Cache/2 || half.Total() >= m.Total() {
 		t.Errorf("half the context: %+v", half)
 	}
 	for _, row := range []struct {
@@ -145,11 +148,11 @@ func TestEstimate(t *testing.T) {
 		bytes             int64
 		want              int
 	}{{1024, 4, 1 << 30, 4096}, {8192, 4, 1 << 30, 8192}, {4096, 4, 1 << 30, 8192}, {32768, 4, 1 << 30, 32768}, {1024, 1, 0, 1024}} {
-		if got := c.CacheTokens(row.context, row.parallel, row.bytes); got != row.want {
+		if got := c.CacheTokens(CacheF16, row.context, row.parallel, row.bytes); got != row.want {
 			t.Errorf("%+v: a cache of %d tokens", row, got)
 		}
 	}
-	if got := (Card{Template: "chatml"}).CacheTokens(512, 4, 0); got != 2048 {
+	if got := (Card{Template: "chatml"}).CacheTokens(CacheF16, 512, 4, 0); got != 2048 {
 		t.Errorf("a model of unknown shape gets a cache of %d tokens", got)
 	}
 }
@@ -161,7 +164,7 @@ func TestEstimateDoesNotWrap(t *testing.T) {
 		{WeightBytes: math.MaxInt64}, {Heads: math.MaxUint32, CacheWidth: math.MaxInt64}, {FeedForward: math.MaxUint32, Width: math.MaxInt64},
 		{CacheWidth: 1 << 40, Layers: 1024},
 	} {
-		if got := (Card{Template: "chatml", Shape: s, Vocabulary: 1 << 21}).Estimate(1 << 28).Total(); got < 1<<40 {
+		if got := (Card{Template: "chatml", Shape: s, Vocabulary: 1 << 21}).Estimate(CacheF16, 1<<28).Total(); got < 1<<40 {
 			t.Errorf("%+v is estimated at %s", s, Bytes(got))
 		}
 	}
@@ -172,7 +175,7 @@ func TestEstimateDoesNotWrap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Estimate(8192); got.Cache != math.MaxInt64 || got.Total() != math.MaxInt64 {
+	if got := c.Estimate(CacheF16, 8192); got.Cache != math.MaxInt64 || got.Total() != math.MaxInt64 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -338,7 +341,7 @@ func TestInspectKnowsEyes(t *testing.T) {
 	if !with.Vision || without.Vision || card(gguftest.Tiny()).Vision {
 		t.Errorf("%+v, %+v", with, without)
 	}
-	if a, b := with.Estimate(512).Work, without.Estimate(512).Work; a < b+imageBytes {
+	if a, b := with.Estimate(CacheF16, 512).Work, without.Estimate(CacheF16, 512).Work; a < b+imageBytes {
 		t.Errorf("work %d with eyes, %d without", a, b)
 	}
 }

@@ -26,7 +26,6 @@ func (m Memory) Total() int64 { return add(m.Weights, add(m.Cache, m.Work)) }
 
 // Constants of the estimate. Cache and batch are those of the local runner.
 const (
-	cacheBytes = 2   // of a number in the cache (F16)
 	batch      = 128 // tokens in one forward pass (flag -batch of the runner)
 	floatBytes = 4   // of an intermediate number
 
@@ -43,22 +42,36 @@ const (
 	tokenBytes = 512
 )
 
+// Kinds of numbers in the key-value cache of the runner (its flag -cache-type).
+const (
+	CacheF16 = "f16"
+	CacheQ80 = "q8_0" // blocks of 32 numbers of 8 bits with a scale of 16
+)
+
+// cacheBytes returns the bytes of n numbers in a cache of that kind.
+func cacheBytes(kind string, n int64) int64 {
+	if kind == CacheQ80 {
+		return add(n, n/16)
+	}
+	return multiply(2, n)
+}
+
 // CacheTokens returns how many tokens the key-value cache of the model should
 // hold: a whole context for each of parallel calls, as far as mostBytes go, and
 // one context in any case. Calls that do not fit beside each other wait.
-func (c Card) CacheTokens(contextTokens, parallel int, mostBytes int64) int {
+func (c Card) CacheTokens(kind string, contextTokens, parallel int, mostBytes int64) int {
 	if !c.Generates() {
 		return contextTokens
 	}
 	all := multiply(int64(contextTokens), int64(parallel))
-	if each := multiply(cacheBytes, c.Shape.CacheWidth); each > 0 {
+	if each := cacheBytes(kind, c.Shape.CacheWidth); each > 0 {
 		all = min(all, mostBytes/each)
 	}
 	return int(max(all, int64(contextTokens)))
 }
 
-// Estimate returns the memory with a key-value cache of cacheTokens, which are
-// those of all calls at once.
+// Estimate returns the memory with a key-value cache of a kind and of
+// cacheTokens, which are those of all calls at once.
 //
 // The cache holds keys and values of every layer for every token. The largest
 // intermediate results are the attention scores (heads × context × batch),
@@ -68,7 +81,7 @@ func (c Card) CacheTokens(contextTokens, parallel int, mostBytes int64) int {
 //
 // A model that makes vectors keeps no cache; its cacheTokens are those of the
 // longest text, which is one pass.
-func (c Card) Estimate(cacheTokens int) Memory {
+func (c Card) Estimate(kind string, cacheTokens int) Memory {
 	s, n := c.Shape, int64(cacheTokens)
 	pass := int64(batch)
 	if !c.Generates() {
@@ -84,7 +97,7 @@ func (c Card) Estimate(cacheTokens int) Memory {
 	logits := multiply(2*floatBytes, int64(c.Vocabulary))
 	return Memory{
 		Weights: s.WeightBytes,
-		Cache:   multiply(cacheBytes, multiply(s.CacheWidth, n)),
+		Cache:   cacheBytes(kind, multiply(s.CacheWidth, n)),
 		Work:    add(processBytes, add(multiply(tokenBytes, int64(c.Vocabulary)), add(scores, add(between, logits)))),
 	}
 }

@@ -211,6 +211,9 @@ func (f modelFile) generator(s settings) (*provider, error) {
 	card.Capabilities.Vision = sight != nil
 	card.Capabilities.Tools, card.Capabilities.Thinking = talk.Tools(), talk.Thinking()
 	card.Lock.Engine = fmt.Sprintf("%s, template %s, batch %d, threads %d, parallel %d, cache %s", build, d.Name, s.batch, s.threads, s.parallel, s.kind)
+	if !s.share { // then it computes alike whatever was read before
+		card.Lock.Engine += ", nothing shared"
+	}
 	if e.rearranged > 0 { // it adds up in another order
 		card.Lock.Engine += ", weights rearranged"
 	}
