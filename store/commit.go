@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -119,15 +120,19 @@ func (db *DB) commitGroup(group []*write) {
 			live = append(live, w)
 		}
 	}
-	answered := live
+	answered := slices.Clone(live) // the audit log answers later, and the group is used again
 	if err := db.poisoned(); err != nil {
 		for _, w := range answered {
 			w.done <- err
 		}
 		return
 	}
+	var out *outbox
+	id := 0
 	for len(live) > 0 {
-		again, err := db.try(live)
+		var again []*write
+		var err error
+		again, out, id, err = db.try(live)
 		if err != nil {
 			for _, w := range live {
 				w.err = err
@@ -136,8 +141,30 @@ func (db *DB) commitGroup(group []*write) {
 		}
 		live = again
 	}
+	if out == nil || len(out.records) == 0 {
+		db.answer(answered)
+		return
+	}
+	// The next group is written while this one is recorded.
+	db.auditor.Submit(func(err error) {
+		if err != nil {
+			err = db.setPoison(fmt.Errorf("%w: %w", errUnrecorded, err))
+			for _, w := range answered {
+				if w.err == nil {
+					w.err = err
+				}
+			}
+		}
+		db.barrier.end(id, err == nil)
+		db.answer(answered)
+	}, out.records...)
+}
+
+// answer tells the callers of a group what became of it, and wakes those who
+// watch.
+func (db *DB) answer(group []*write) {
 	var changed []runKey
-	for _, w := range answered {
+	for _, w := range group {
 		if w.err == nil {
 			changed = append(changed, w.changed...)
 		}
@@ -150,44 +177,58 @@ func (db *DB) commitGroup(group []*write) {
 // before it changed anything is left out and keeps its error. One that fails
 // later spoils the transaction: try then returns the others, to be tried
 // without it. An error means that nothing of the group was written.
-func (db *DB) try(group []*write) (again []*write, err error) {
+//
+// Where there is something to record, out holds it, and the transaction with
+// the given id is at the barrier.
+func (db *DB) try(group []*write) (again []*write, out *outbox, id int, err error) {
 	b, err := db.bolt.Begin(true)
 	if err != nil {
 		if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-			return nil, ErrClosed
+			return nil, nil, 0, ErrClosed
 		}
-		return nil, fmt.Errorf("begin transaction: %w", err)
+		return nil, nil, 0, fmt.Errorf("begin transaction: %w", err)
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			again, err = nil, db.setPoison(damaged(p))
+			again, out, err = nil, nil, db.setPoison(damaged(p))
 		}
 		rollback(b) // does nothing after a commit
 	}()
 	dirty := false
+	out = &outbox{}
 	for i, w := range group {
 		t := &tx{Tx: b, db: db}
 		w.err = w.apply(t)
 		w.changed = t.changed
+		if w.err == nil {
+			out.add(t)
+		}
 		if w.err != nil && t.dirty {
 			again = append(again, group[:i]...)
-			return append(again, group[i+1:]...), nil
+			return append(again, group[i+1:]...), nil, 0, nil
 		}
 		dirty = dirty || t.dirty
 	}
 	if !dirty {
-		return nil, nil
+		return nil, nil, 0, nil
 	}
-	id := b.ID()
+	id = b.ID()
+	if err := out.put(&tx{Tx: b, db: db}); err != nil {
+		return nil, nil, 0, err
+	}
+	if len(out.records) > 0 {
+		db.barrier.begin(id)
+	}
 	if err := db.commit(b); err != nil {
+		db.barrier.end(id, false)
 		if full(err) && db.isBefore(id) {
-			return nil, fmt.Errorf("nothing was written: %w", err)
+			return nil, nil, 0, fmt.Errorf("nothing was written: %w", err)
 		}
-		return nil, db.setPoison(err)
+		return nil, nil, 0, db.setPoison(err)
 	}
 	db.appends.Add(uint64(len(group)))
 	db.groups.Add(1)
-	return nil, nil
+	return nil, out, id, nil
 }
 
 // full reports whether a commit failed for want of room.

@@ -21,7 +21,7 @@ func FuzzDecodeObservation(f *testing.F) {
 	valid := map[string]bool{}
 	for i := range r.All {
 		key := run.observation(uint64(i + 1))
-		v, err := db.encodeObservation(key, &r.All[i])
+		_, v, err := db.encodeObservation(key, &r.All[i])
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func FuzzDecodeObservation(f *testing.F) {
 			}
 			return
 		}
-		again, err := db.encodeObservation(key, &o)
+		_, again, err := db.encodeObservation(key, &o)
 		if err != nil {
 			t.Errorf("what was decoded cannot be encoded: %v", err)
 		}

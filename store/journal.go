@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 )
 
@@ -55,6 +56,7 @@ type journalAppend struct {
 	obs      []mission.Observation
 	keys     [][]byte
 	values   [][]byte
+	records  []audit.Record // for the audit log; empty if there is none
 }
 
 func (db *DB) newAppend(run mission.RunID, expected uint64, s mission.Summary, obs []mission.Observation) (*journalAppend, error) {
@@ -94,9 +96,12 @@ func (db *DB) newAppend(run mission.RunID, expected uint64, s mission.Summary, o
 			}
 		}
 		k := key.observation(o.Seq)
-		v, err := db.encodeObservation(k, o)
+		text, v, err := db.encodeObservation(k, o)
 		if err != nil {
 			return nil, err
+		}
+		if db.auditor != nil {
+			a.records = append(a.records, recordOf(&s, o, text))
 		}
 		a.keys, a.values = append(a.keys, k), append(a.values, v)
 	}
@@ -155,6 +160,8 @@ func (a *journalAppend) apply(t *tx) error {
 		}
 	}
 	t.changed = append(t.changed, a.run)
+	t.records = append(t.records, a.records...)
+	t.appended = outgoingAppend{a.run.id(), a.expected + 1, a.expected + uint64(len(a.obs))}
 	return nil
 }
 

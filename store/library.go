@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 )
 
@@ -34,7 +35,10 @@ func (db *DB) PutMission(ctx context.Context, source []byte, m mission.Mission, 
 	}
 	m.Version = 0
 	v := MissionVersion{Mission: m, SavedAt: db.now().UTC(), SavedBy: by}
-	err := db.update(ctx, func(t *tx) error { return t.putMission(source, v) })
+	err := db.update(ctx, func(t *tx) error {
+		t.record(audit.Record{Action: "mission.drafted", Actor: by, Mission: m.Name, Digest: m.Digest})
+		return t.putMission(source, v)
+	})
 	if err != nil {
 		return fmt.Errorf("put mission %s: %w", m.Name, err)
 	}
@@ -89,6 +93,15 @@ func (db *DB) Publish(ctx context.Context, name, digest, by string) (int, error)
 			}
 		}
 		number++
+		before := ""
+		if number > 1 {
+			v, err := t.mission(name, number-1)
+			if err != nil {
+				return err
+			}
+			before = v.Mission.Digest
+		}
+		t.record(audit.Record{Action: "mission.published", Actor: by, Mission: name, Version: number, Before: before, Digest: digest})
 		draft.Mission.Version, draft.SavedAt, draft.SavedBy = number, db.now().UTC(), by
 		return t.putMission(draft.Source, draft)
 	})
@@ -224,6 +237,7 @@ func (db *DB) PutPolicy(ctx context.Context, source []byte, by string) (int, err
 			v.Version = last.Version + 1
 		}
 		key := policyKey(v.Version)
+		t.record(audit.Record{Action: "policy.stored", Actor: by, Version: v.Version, Digest: v.Digest})
 		if err := t.put(bucketPolicySources, key, source); err != nil {
 			return err
 		}
@@ -248,6 +262,17 @@ func (db *DB) ActivatePolicy(ctx context.Context, version int, by string) error 
 		if _, err := t.getJSON(bucketSettings, settingPolicyActivations, &done); err != nil {
 			return err
 		}
+		before := ""
+		if active, err := t.activePolicy(); err != nil {
+			return err
+		} else if active > 0 {
+			old, err := t.policy(active)
+			if err != nil {
+				return err
+			}
+			before = old.Digest
+		}
+		t.record(audit.Record{Action: "policy.activated", Actor: by, Version: version, Before: before, Digest: v.Digest})
 		done = append(done, PolicyActivation{version, at, by})
 		if err := t.putJSON(bucketSettings, settingPolicyActivations, done[max(0, len(done)-maxActivations):]); err != nil {
 			return err

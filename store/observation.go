@@ -12,15 +12,16 @@ import (
 const maxObservation = 16 << 20
 
 // encodeObservation returns the sealed value of an observation.
-func (db *DB) encodeObservation(key []byte, o *mission.Observation) ([]byte, error) {
+func (db *DB) encodeObservation(key []byte, o *mission.Observation) (text, sealed []byte, err error) {
 	payload, err := encodeJSON(o)
 	if err != nil {
-		return nil, fmt.Errorf("encode observation %d (%s): %w", o.Seq, o.Kind, err)
+		return nil, nil, fmt.Errorf("encode observation %d (%s): %w", o.Seq, o.Kind, err)
 	}
 	if len(payload) > maxObservation {
-		return nil, fmt.Errorf("observation %d (%s) is %d bytes long; at most %d are allowed, put the rest into a blob", o.Seq, o.Kind, len(payload), maxObservation)
+		return nil, nil, fmt.Errorf("observation %d (%s) is %d bytes long; at most %d are allowed, put the rest into a blob", o.Seq, o.Kind, len(payload), maxObservation)
 	}
-	return db.seal(bucketJournal, key, payload)
+	sealed, err = db.seal(bucketJournal, key, payload)
+	return payload, sealed, err
 }
 
 // decodeObservation reads what the journal holds under key. Damage of any kind

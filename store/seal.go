@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 
 	bolt "go.etcd.io/bbolt"
+
+	"skerry/appliance/audit"
 )
 
 // Sealer encrypts what is stored and decrypts what is read. The bucket and key
@@ -72,6 +74,9 @@ type tx struct {
 	db      *DB
 	dirty   bool     // the current write has changed something
 	changed []runKey // runs that the current write appended to
+
+	records  []audit.Record // what the current write has to record
+	appended outgoingAppend // where the journal has it, if it is an append
 }
 
 func (t *tx) bucket(b bucket) *bolt.Bucket {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 )
@@ -48,7 +49,10 @@ func (db *DB) newToken() (token string, key []byte, err error) {
 func (db *DB) NewSession(ctx context.Context, who policy.Principal, lifetime time.Duration, note string) (string, Session, error) {
 	token, key, s, err := db.prepareSession(who, lifetime, note)
 	if err == nil {
-		err = db.update(ctx, func(t *tx) error { return t.putJSON(bucketSessions, key, s) })
+		err = db.update(ctx, func(t *tx) error {
+			t.record(sessionRecord("session.opened", s))
+			return t.putJSON(bucketSessions, key, s)
+		})
 	}
 	if err != nil {
 		return "", Session{}, fmt.Errorf("new session: %w", err)
@@ -124,7 +128,13 @@ func (db *DB) RevokeSession(ctx context.Context, id string) error {
 		if len(k) < len(prefix) || string(k[:len(prefix)]) != string(prefix) {
 			return mission.ErrNotFound
 		}
-		return t.delete(bucketSessions, slices.Clone(k))
+		k = slices.Clone(k)
+		var s Session
+		if _, err := t.getJSON(bucketSessions, k, &s); err != nil {
+			return err
+		}
+		t.record(sessionRecord("session.ended", s))
+		return t.delete(bucketSessions, k)
 	})
 	if err != nil {
 		return fmt.Errorf("revoke session %s: %w", id, err)
@@ -140,7 +150,11 @@ func (db *DB) RevokeSessions(ctx context.Context, principal string) (int, error)
 		n, err = t.drop(bucketSessions, func(v []byte) (bool, error) {
 			var s Session
 			err := json.Unmarshal(v, &s)
-			return principal == "" || s.Principal.ID == principal, err
+			ends := principal == "" || s.Principal.ID == principal
+			if ends {
+				t.record(sessionRecord("session.ended", s))
+			}
+			return ends, err
 		})
 		return err
 	})
@@ -162,6 +176,7 @@ func (db *DB) NewLink(ctx context.Context, who policy.Principal, lifetime time.D
 		if err := t.dropExpired(now); err != nil {
 			return err
 		}
+		t.record(audit.Record{Action: "link.made", Object: who.ID})
 		return t.putJSON(bucketLinks, key, Link{who, now.Add(lifetime)})
 	})
 	if err != nil {
@@ -191,12 +206,17 @@ func (db *DB) Redeem(ctx context.Context, link string, lifetime time.Duration, n
 		if err := t.delete(bucketLinks, hashKey(link)); err != nil {
 			return err
 		}
+		t.record(sessionRecord("session.opened", s))
 		return t.putJSON(bucketSessions, key, s)
 	})
 	if err != nil {
 		return "", Session{}, fmt.Errorf("redeem sign-in link: %w", err)
 	}
 	return token, s, nil
+}
+
+func sessionRecord(action string, s Session) audit.Record {
+	return audit.Record{Action: action, Actor: s.Principal.ID, ActorName: s.Principal.Name, Session: s.ID, Source: s.Note}
 }
 
 // dropExpired removes links and sessions that are of no use any more.

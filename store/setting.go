@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 )
 
@@ -14,7 +15,20 @@ func (db *DB) PutSetting(ctx context.Context, name string, v any) error {
 	if name == "" || strings.HasPrefix(name, "policy.") {
 		return fmt.Errorf("put setting %q: the name is empty or the store's own", name)
 	}
-	err := db.update(ctx, func(t *tx) error { return t.putJSON(bucketSettings, []byte(name), v) })
+	text, err := encodeJSON(v)
+	if err != nil {
+		return fmt.Errorf("put setting %s: %w", name, err)
+	}
+	err = db.update(ctx, func(t *tx) error {
+		r := audit.Record{Action: "setting.changed", Object: name, Digest: digest(text)}
+		if before, err := t.get(bucketSettings, []byte(name)); err != nil {
+			return err
+		} else if before != nil {
+			r.Before = digest(before)
+		}
+		t.record(r)
+		return t.put(bucketSettings, []byte(name), text)
+	})
 	if err != nil {
 		return fmt.Errorf("put setting %s: %w", name, err)
 	}

@@ -60,6 +60,7 @@ type Options struct {
 	Random   io.Reader        // nil = crypto/rand; source of tokens
 	MapBytes int64            // address space reserved for the database file; 0 = 4 GiB. Growth beyond it waits for readers
 	MustBe   bool             // true = the store was made before: a missing or empty database file is damage, not a reason to make one
+	Auditor  Auditor          // nil = there is no audit log
 	NoSync   bool             // true = writes are not durable. Only for filling a store that can be thrown away
 }
 
@@ -71,6 +72,9 @@ type DB struct {
 	now    func() time.Time
 	random io.Reader
 	hub    hub
+
+	auditor Auditor // nil = there is no audit log
+	barrier barrier
 
 	queue   chan *write   // to the committer
 	quit    chan struct{} // closed by Close
@@ -109,7 +113,7 @@ func open(dir string, o Options, steps []migration) (*DB, error) {
 		_ = b.Close()
 		return nil, err
 	}
-	if err := db.clearTemp(); err != nil {
+	if err := errors.Join(db.clearTemp(), db.openOutbox()); err != nil {
 		_ = b.Close()
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func open(dir string, o Options, steps []migration) (*DB, error) {
 
 func newDB(dir string, b *bolt.DB, o Options) *DB {
 	db := &DB{
-		dir: dir, bolt: b, sealer: o.Sealer, now: o.Now, random: o.Random,
+		dir: dir, bolt: b, sealer: o.Sealer, now: o.Now, random: o.Random, auditor: o.Auditor,
 		queue: make(chan *write, maxGroup), quit: make(chan struct{}), stopped: make(chan struct{}),
 		commit: (*bolt.Tx).Commit,
 	}
@@ -202,7 +206,7 @@ func (db *DB) Close() error {
 	db.closing.Do(func() {
 		close(db.quit)
 		<-db.stopped
-		err = db.bolt.Close()
+		err = errors.Join(db.settle(), db.bolt.Close())
 	})
 	return err
 }
@@ -219,11 +223,37 @@ func (db *DB) view(ctx context.Context, fn func(*tx) error) (err error) {
 			err = damaged(p)
 		}
 	}()
-	err = db.bolt.View(func(b *bolt.Tx) error { return fn(&tx{Tx: b, db: db}) })
+	seen := 0
+	err = db.bolt.View(func(b *bolt.Tx) error {
+		seen = b.ID()
+		return fn(&tx{Tx: b, db: db})
+	})
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}
+	if err == nil {
+		err = db.recorded(ctx, seen)
+	}
 	return err
+}
+
+// recorded returns when everything up to a transaction is in the audit log, so
+// that nobody learns of what is not.
+func (db *DB) recorded(ctx context.Context, id int) error {
+	for {
+		changed := db.barrier.wait(id)
+		if changed == nil {
+			if p := db.poisoned(); errors.Is(p, errUnrecorded) {
+				return p
+			}
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func damaged(p any) error {
