@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/appliance/engine"
 	"skerry/appliance/gateway"
 	"skerry/appliance/llm"
@@ -29,6 +30,7 @@ import (
 type Appliance struct {
 	Config Config
 	Log    *slog.Logger
+	audit  *audit.Log // nil = the site has no auditors
 	db     *store.DB
 	models *models
 	engine *engine.Engine
@@ -60,7 +62,11 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w; make one with: skerry init --data %s", c.Data, ErrNotInitialised, c.Data)
 	}
-	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{MustBe: true}); err != nil {
+	// The store records at its start what a crash has left, so the log is first.
+	if a.audit, err = openAudit(c.Data); err != nil {
+		return nil, err
+	}
+	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{MustBe: true, Auditor: auditor(a.audit)}); err != nil {
 		return nil, err
 	}
 	policies, err := newPolicies(ctx, a.db)
@@ -100,6 +106,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
 		Upkeep: upkeep{db: a.db, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
 		UI:     ui, Build: api.Version(build),
+		Audit:  a.event,
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,
 		MaxUploadBytes: maxUploadBytes, Log: log, Health: a.health,
 	})
@@ -120,6 +127,9 @@ func (a *Appliance) Close() error {
 	if a.db != nil {
 		errs = append(errs, a.db.Close())
 	}
+	if a.audit != nil {
+		errs = append(errs, a.audit.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -135,7 +145,7 @@ func (a *Appliance) health() string {
 
 // notices is what everyone on the site should know.
 func (a *Appliance) notices(ctx context.Context) []api.Notice {
-	var list []api.Notice
+	list := a.auditNotices()
 	starters, others := 0, 0
 	weights := map[string]bool{}
 	for _, o := range a.models.Offers() {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 	"skerry/embed"
@@ -19,6 +20,7 @@ type Initialised struct {
 	Data     string
 	Policy   int // version
 	Missions []string
+	Audit    *audit.Enrolment // nil = the site has no auditors
 }
 
 // ErrInitialised: the data directory holds a Skerry already.
@@ -28,7 +30,10 @@ var ErrInitialised = errors.New("there is a Skerry in this data directory alread
 // It changes nothing, and returns an error wrapping [ErrInitialised], if there
 // is one already. A directory that an interrupted Init left half-made is
 // completed.
-func Init(ctx context.Context, c Config) (Initialised, error) {
+//
+// With auditors, at least [audit.MinRecipients] age recipients, everything is
+// recorded from the first policy on.
+func Init(ctx context.Context, c Config, auditors ...string) (_ Initialised, err error) {
 	done := Initialised{Data: c.Data}
 	if err := c.Validate(); err != nil {
 		return done, err
@@ -42,7 +47,14 @@ func Init(ctx context.Context, c Config) (Initialised, error) {
 	if err := os.Chmod(c.Data, 0o700); err != nil {
 		return done, err
 	}
-	db, err := store.Open(filepath.Join(c.Data, storeDir), store.Options{})
+	log, err := enrol(c.Data, auditors, &done)
+	if err != nil {
+		return done, err
+	}
+	if log != nil {
+		defer func() { err = errors.Join(err, log.Close()) }()
+	}
+	db, err := store.Open(filepath.Join(c.Data, storeDir), store.Options{Auditor: auditor(log)})
 	if err != nil {
 		return done, err
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 )
 
 // Address is where a served appliance can be reached.
@@ -63,6 +64,14 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if err := a.record(audit.Record{Action: "appliance.started", Object: BuildVersion().Version}); err != nil {
+		return err
+	}
+	watched := make(chan struct{})
+	go func() {
+		a.watchAudit(ctx, cancel)
+		close(watched)
+	}()
 	stopped := make(chan error, len(listeners)+1)
 	go func() {
 		settle, done := context.WithTimeout(ctx, settleTimeout)
@@ -97,6 +106,11 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 	for range cap(stopped) {
 		errs = append(errs, <-stopped)
 	}
+	<-watched
+	if a.audit != nil && a.audit.Err() != nil {
+		return errors.Join(append(errs, a.audit.Err())...)
+	}
+	errs = append(errs, a.record(audit.Record{Action: "appliance.stopped"}))
 	return errors.Join(errs...)
 }
 

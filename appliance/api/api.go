@@ -37,12 +37,13 @@ type Config struct {
 	Sessions  Sessions
 	Upkeep    Upkeep
 
-	UI       fs.FS                          // built pages; nil = none
-	Build    Version                        // what is installed
-	Schema   []byte                         // JSON Schema of the mission file
-	Currency string                         // code of the site's currency; empty = EUR
-	Notices  func(context.Context) []Notice // what everyone should know; nil = nothing
-	Health   func() string                  // "ok", "starting", "stopping"; nil = ok
+	UI       fs.FS                              // built pages; nil = none
+	Build    Version                            // what is installed
+	Schema   []byte                             // JSON Schema of the mission file
+	Currency string                             // code of the site's currency; empty = EUR
+	Notices  func(context.Context) []Notice     // what everyone should know; nil = nothing
+	Audit    func(context.Context, Event) error // returns when the event is in the audit log; nil = there is none
+	Health   func() string                      // "ok", "starting", "stopping"; nil = ok
 
 	Hosts          []string      // names that requests may be addressed to, beside loopback names; without port
 	TLS            bool          // served over TLS: cookies are Secure, and HSTS is sent
@@ -94,6 +95,9 @@ func New(c Config) *API {
 	}
 	if c.Notices == nil {
 		c.Notices = func(context.Context) []Notice { return nil }
+	}
+	if c.Audit == nil {
+		c.Audit = func(context.Context, Event) error { return nil }
 	}
 	if c.Health == nil {
 		c.Health = func() string { return "ok" }

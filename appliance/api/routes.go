@@ -54,6 +54,9 @@ type route[I any] struct {
 	// from a 404 what exists.
 	object func(ctx context.Context, in *I) (policy.Object, error)
 	reads  policy.Action
+
+	// reveals: what it returns is for the audit log to know of, as changes are.
+	reveals bool
 }
 
 // guard is what was declared for an operation; tests walk them.
@@ -83,7 +86,7 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 		}
 		if err != nil {
 			g := humagin.Unwrap(ctx)
-			a.refuse(g.Writer, g.Request, err)
+			a.refuse(g.Writer, g.Request, a.refused(ctx.Context(), op.OperationID, err))
 			return
 		}
 		next(ctx)
@@ -95,10 +98,21 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 				err = a.authorize(ctx, r.action, object)
 			}
 			if err != nil {
+				return nil, a.problem(ctx, a.refused(ctx, op.OperationID, err))
+			}
+		}
+		if r.reveals {
+			if err := a.note(ctx, op.OperationID, nil); err != nil {
 				return nil, a.problem(ctx, err)
 			}
 		}
 		out, err := handle(ctx, in)
+		if unsafe(op.Method) {
+			// Whoever asked learns of it, good or bad, when it is recorded.
+			if unrecorded := a.note(ctx, op.OperationID, err); unrecorded != nil {
+				return nil, a.problem(ctx, unrecorded)
+			}
+		}
 		if err != nil {
 			return nil, a.problem(ctx, err)
 		}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"skerry/appliance"
 	"skerry/appliance/api/client"
+	"skerry/appliance/audit"
 	"skerry/appliance/catalogue"
 	"skerry/appliance/document"
 	"skerry/embed"
@@ -78,7 +80,7 @@ func newLog(g *globals, quiet bool) *slog.Logger {
 
 // explainOpen adds what to do to the errors of opening a data directory.
 func explainOpen(err error) error {
-	if errors.Is(err, store.ErrInUse) {
+	if errors.Is(err, store.ErrInUse) || errors.Is(err, audit.ErrInUse) {
 		return fmt.Errorf("%w; is another skerry serving it?", err)
 	}
 	return err
@@ -86,12 +88,13 @@ func explainOpen(err error) error {
 
 func initCommand(g *globals) *cobra.Command {
 	var ifNeeded bool
+	var auditors []string
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Make a data directory with the sample mission, policy and models",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data))
+			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data), auditors...)
 			if errors.Is(err, appliance.ErrInitialised) && ifNeeded {
 				fmt.Fprintln(g.Out, "data directory:", g.data)
 				return nil
@@ -104,9 +107,17 @@ func initCommand(g *globals) *cobra.Command {
 			for _, name := range done.Missions {
 				fmt.Fprintln(g.Out, "mission published:", name)
 			}
+			if e := done.Audit; e != nil {
+				fmt.Fprintf(g.Out, "audit log of %s, sealed to %d auditors: %s\n", e.Origin(), len(e.Recipients), filepath.Join(done.Data, appliance.AuditDir))
+				fmt.Fprintln(g.Out, "auditors: take a copy of its enrolment.json with you, and write down its fingerprint:")
+				fmt.Fprintln(g.Out, e.Fingerprint())
+			} else {
+				fmt.Fprintln(g.Out, "no audit log: name two auditors or more with --auditor; without, a site is for evaluation")
+			}
 			return nil
 		},
 	}
+	c.Flags().StringArrayVar(&auditors, "auditor", nil, "age `RECIPIENT` (age1pq1…, age1…) of an auditor, from skerry audit keygen; at least two")
 	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
 	return c
 }

@@ -1,0 +1,140 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"skerry/appliance/api"
+	"skerry/appliance/audit"
+	"skerry/appliance/mission"
+	"skerry/store"
+)
+
+// Folders of the audit log in the data directory. Auditors copy the first; the
+// second holds the appliance's keys for it, and no copy of it leaves the host.
+const (
+	AuditDir    = "audit"
+	auditKeyDir = "audit-keys"
+)
+
+// openAudit goes on with the audit log of a site, or returns nil if the site
+// was made without auditors. Half a log is an error: it is not written over.
+func openAudit(data string) (*audit.Log, error) {
+	dir, keys := filepath.Join(data, AuditDir), filepath.Join(data, auditKeyDir)
+	if _, err := audit.LoadEnrolment(dir); errors.Is(err, fs.ErrNotExist) {
+		for _, d := range []string{dir, keys} {
+			if entries, err := os.ReadDir(d); err == nil && len(entries) > 0 {
+				return nil, fmt.Errorf("%s holds part of an audit log, but there is no enrolment in %s; put it back", d, dir)
+			}
+		}
+		return nil, nil
+	}
+	return audit.Open(audit.Options{Dir: dir, KeyDir: keys})
+}
+
+// auditor returns what the store records to; nil if there is no log.
+func auditor(l *audit.Log) store.Auditor {
+	if l == nil {
+		return nil
+	}
+	return l
+}
+
+// record writes what the appliance says of itself, if there is a log.
+func (a *Appliance) record(r audit.Record) error {
+	if a.audit == nil {
+		return nil
+	}
+	return a.audit.Append(context.Background(), r)
+}
+
+// auditTimeout is how long an answer waits for its record.
+const auditTimeout = 10 * time.Second
+
+// event records what the API says, before anyone learns of it.
+func (a *Appliance) event(ctx context.Context, e api.Event) error {
+	if a.audit == nil {
+		return nil
+	}
+	ctx, done := context.WithTimeout(ctx, auditTimeout)
+	defer done()
+	return a.audit.Append(ctx, audit.Record{
+		Action: "api." + e.Operation, Object: e.Path, Outcome: e.Outcome, Why: e.Why,
+		Actor: e.Actor, ActorName: e.ActorName, Session: e.Session, Source: e.Source,
+	})
+}
+
+// watchAudit ends the service when something can no longer be recorded.
+func (a *Appliance) watchAudit(ctx context.Context, cancel context.CancelCauseFunc) {
+	if a.audit == nil {
+		return
+	}
+	select {
+	case <-a.audit.Failed():
+		a.Log.Error("the appliance stops, because nothing can be recorded", "error", a.audit.Err())
+		cancel(a.audit.Err())
+	case <-ctx.Done():
+	}
+}
+
+// auditNotices says what everyone should know about the audit log.
+func (a *Appliance) auditNotices() []api.Notice {
+	if a.audit == nil {
+		return []api.Notice{{Code: "no-audit-log", Text: mission.Text{
+			"en": "This site has no auditors, so there is no audit log. It is for evaluation: make a site with skerry init --auditor before real work.",
+			"de": "Diese Instanz hat keine Prüfer und führt daher kein Prüfprotokoll. Sie dient der Erprobung: Legen Sie vor echter Arbeit eine Instanz mit skerry init --auditor an.",
+		}}}
+	}
+	return a.unwitnessed()
+}
+
+// witnessEvery is how often a witness should come by: weekly, as sites that
+// are not connected have to move their records off (SRG-OS-000479).
+const witnessEvery = 7 * 24 * time.Hour
+
+// unwitnessed says since when nobody has looked at the log. Until then its end
+// could be cut off by whoever owns the host.
+func (a *Appliance) unwitnessed() []api.Notice {
+	since, size := a.audit.Enrolment().At, uint64(0)
+	switch c, at, err := audit.Witnessed(filepath.Join(a.Config.Data, AuditDir)); {
+	case err == nil:
+		since, size = at, c.Size
+	case !errors.Is(err, fs.ErrNotExist):
+		a.Log.Warn("the witnessed checkpoint", "error", err)
+	}
+	if time.Since(since) < witnessEvery {
+		return nil
+	}
+	entries := a.audit.Status().Size - size
+	return []api.Notice{{Code: "audit-unwitnessed", Text: mission.Text{
+		"en": fmt.Sprintf("No witness has signed the audit log since %s: %d entries. An auditor signs it with skerry audit cosign.", since.Format(time.DateOnly), entries),
+		"de": fmt.Sprintf("Das Prüfprotokoll wurde seit dem %s von niemandem gegengezeichnet: %d Einträge. Prüfer zeichnen es mit skerry audit cosign.", since.Format("02.01.2006"), entries),
+	}}}
+}
+
+// enrol makes the audit log of a new site, or goes on with the one of an Init
+// that was interrupted; nil if there are no auditors.
+func enrol(data string, auditors []string, done *Initialised) (*audit.Log, error) {
+	dir := filepath.Join(data, AuditDir)
+	found, err := audit.LoadEnrolment(dir)
+	switch {
+	case err == nil && !slices.Equal(found.Recipients, auditors):
+		return nil, fmt.Errorf("%s was made for other auditors by an init that was interrupted; name the same, or empty the directory", dir)
+	case errors.Is(err, fs.ErrNotExist) && len(auditors) == 0:
+		return nil, nil
+	case errors.Is(err, fs.ErrNotExist):
+		if found, err = audit.Enrol(dir, filepath.Join(data, auditKeyDir), auditors, time.Now()); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	}
+	done.Audit = found
+	return openAudit(data)
+}
