@@ -62,11 +62,8 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w; make one with: skerry init --data %s", c.Data, ErrNotInitialised, c.Data)
 	}
-	// The store records at its start what a crash has left, so the log is first.
-	if a.audit, err = openAudit(c.Data); err != nil {
-		return nil, err
-	}
-	if a.db, err = store.Open(filepath.Join(c.Data, storeDir), store.Options{MustBe: true, Auditor: auditor(a.audit)}); err != nil {
+	// What a crash has left unrecorded is in the audit log when this returns.
+	if a.db, a.audit, err = openRecorded(c.Data, store.Options{MustBe: true}); err != nil {
 		return nil, err
 	}
 	policies, err := newPolicies(ctx, a.db)

@@ -20,9 +20,6 @@ type Journal struct {
 
 	db   *store.DB
 	seen map[mission.RunID]uint64 // the last observation of a run that the log has
-	run  mission.RunID            // the run that obs are of
-	obs  []mission.Observation
-	sum  mission.Summary
 }
 
 // OpenJournal opens the journal of a data directory that no appliance serves.
@@ -56,18 +53,15 @@ func (j *Journal) Compare(ctx context.Context, entry uint64, r *audit.Record) er
 		j.differ("run %s: observations %d to %d are not in the log", id, last+1, r.Seq-1)
 	}
 	j.seen[id] = max(last, r.Seq)
-	if j.run != id || r.Seq > uint64(len(j.obs)) {
-		obs, err := j.db.Load(ctx, id)
-		if err != nil && !errors.Is(err, mission.ErrNotFound) {
-			return err
-		}
-		j.run, j.obs = id, obs
+	obs, err := j.db.Observations(ctx, id, r.Seq-1, 1)
+	if err != nil && !errors.Is(err, mission.ErrNotFound) {
+		return err
 	}
-	if r.Seq > uint64(len(j.obs)) {
+	if len(obs) == 0 {
 		j.differ("entry %d: observation %d of run %s is in the log and not in the journal", entry, r.Seq, id)
 		return nil
 	}
-	have, err := store.RecordOf(&j.sum, &j.obs[r.Seq-1])
+	have, err := store.RecordOf(&mission.Summary{}, &obs[0])
 	if err != nil {
 		return err
 	}

@@ -23,27 +23,44 @@ const (
 	auditKeyDir = "audit-keys"
 )
 
-// openAudit goes on with the audit log of a site, or returns nil if the site
-// was made without auditors. Half a log is an error: it is not written over.
-func openAudit(data string) (*audit.Log, error) {
+// auditOf returns the audit log of a site as its store opens it. opened is
+// called with the log, which whoever opens the store closes after it. A site
+// that was made without auditors has none. Half a log is an error: it is not
+// written over.
+func auditOf(data string, opened func(*audit.Log)) (*store.Audit, error) {
 	dir, keys := filepath.Join(data, AuditDir), filepath.Join(data, auditKeyDir)
-	if _, err := audit.LoadEnrolment(dir); errors.Is(err, fs.ErrNotExist) {
+	e, err := audit.LoadEnrolment(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		for _, d := range []string{dir, keys} {
 			if entries, err := os.ReadDir(d); err == nil && len(entries) > 0 {
 				return nil, fmt.Errorf("%s holds part of an audit log, but there is no enrolment in %s; put it back", d, dir)
 			}
 		}
-		return nil, nil
+		return &store.Audit{}, nil
+	case err != nil:
+		return nil, fmt.Errorf("audit log: %w", err)
 	}
-	return audit.Open(audit.Options{Dir: dir, KeyDir: keys})
+	return &store.Audit{Log: e.Fingerprint(), Open: func(epoch uint64) (store.Auditor, error) {
+		l, err := audit.Open(audit.Options{Dir: dir, KeyDir: keys, Epoch: epoch})
+		if err != nil {
+			return nil, err
+		}
+		opened(l)
+		return l, nil
+	}}, nil
 }
 
-// auditor returns what the store records to; nil if there is no log.
-func auditor(l *audit.Log) store.Auditor {
-	if l == nil {
-		return nil
+// openRecorded opens the store of a data directory together with its audit log,
+// nil if the site has none. Whoever calls it closes the store first.
+func openRecorded(data string, o store.Options) (db *store.DB, log *audit.Log, err error) {
+	if o.Audit, err = auditOf(data, func(l *audit.Log) { log = l }); err != nil {
+		return nil, nil, err
 	}
-	return l
+	if db, err = store.Open(filepath.Join(data, storeDir), o); err != nil && log != nil {
+		err = errors.Join(err, log.Close())
+	}
+	return db, log, err
 }
 
 // record writes what the appliance says of itself, if there is a log.
@@ -118,9 +135,9 @@ func (a *Appliance) unwitnessed() []api.Notice {
 	}}}
 }
 
-// enrol makes the audit log of a new site, or goes on with the one of an Init
-// that was interrupted; nil if there are no auditors.
-func enrol(data string, auditors []string, done *Initialised) (*audit.Log, error) {
+// enrol makes the audit log of a new site, or finds the one of an Init that was
+// interrupted; nil if there are no auditors.
+func enrol(data string, auditors []string) (*audit.Enrolment, error) {
 	dir := filepath.Join(data, AuditDir)
 	found, err := audit.LoadEnrolment(dir)
 	switch {
@@ -129,12 +146,7 @@ func enrol(data string, auditors []string, done *Initialised) (*audit.Log, error
 	case errors.Is(err, fs.ErrNotExist) && len(auditors) == 0:
 		return nil, nil
 	case errors.Is(err, fs.ErrNotExist):
-		if found, err = audit.Enrol(dir, filepath.Join(data, auditKeyDir), auditors, time.Now()); err != nil {
-			return nil, err
-		}
-	case err != nil:
-		return nil, err
+		return audit.Enrol(dir, filepath.Join(data, auditKeyDir), auditors, time.Now())
 	}
-	done.Audit = found
-	return openAudit(data)
+	return found, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/appliance/exam"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
@@ -47,7 +48,7 @@ func (m *models) scorecard(id llm.ModelID) *exam.Scorecard {
 
 // putExam keeps a scorecard, or forgets it where c is nil. The caller holds
 // writing.
-func (m *models) putExam(ctx context.Context, id llm.ModelID, c *exam.Scorecard) error {
+func (m *models) putExam(ctx context.Context, id llm.ModelID, c *exam.Scorecard, records ...audit.Record) error {
 	m.mu.Lock()
 	cards := maps.Clone(m.exams)
 	m.mu.Unlock()
@@ -56,7 +57,7 @@ func (m *models) putExam(ctx context.Context, id llm.ModelID, c *exam.Scorecard)
 	} else {
 		cards[id] = *c
 	}
-	if err := m.settings.PutSetting(ctx, settingExams, cards); err != nil {
+	if err := m.settings.PutSetting(ctx, settingExams, cards, records...); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -106,7 +107,7 @@ func (m *models) ExamineModel(ctx context.Context, id llm.ModelID, by policy.Pri
 		return err // it was removed meanwhile
 	}
 	m.log.Info("model examined", "model", id, "lock", card.Lock, "by", by.ID)
-	return m.putExam(ctx, id, &card)
+	return m.putExam(ctx, id, &card, audit.Record{Action: "model.examined", Actor: by.ID, ActorName: by.Name, Model: string(id), Lock: card.Lock})
 }
 
 func examFault(id llm.ModelID, err error) error {

@@ -88,8 +88,9 @@ func alive(pid int) bool {
 
 // TestKillTheAppliance kills a whole appliance at random moments while sample
 // documents go through the real models, and now and then hurts a model before.
-// No child outlives it, the store is in order after every kill, and in the end
-// every run has come to what it comes to when nobody disturbs it.
+// No child outlives it, the store is in order after every kill, and the audit log
+// has every start that was answered. In the end every run has come to what it
+// comes to when nobody disturbs it, and journal and log say the same.
 func TestKillTheAppliance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes")
@@ -99,7 +100,8 @@ func TestKillTheAppliance(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
-	if _, err := Init(t.Context(), DefaultConfig(data)); err != nil {
+	auditors := newAuditors(t)
+	if _, err := Init(t.Context(), DefaultConfig(data), auditors.recipients...); err != nil {
 		t.Fatal(err)
 	}
 	samples, err := newSamples()
@@ -117,14 +119,15 @@ func TestKillTheAppliance(t *testing.T) {
 	t.Logf("seed %d", seed)
 	c := client.New(filepath.Join(data, SocketFile))
 	defer c.Close()
-	started := 0
+	var started []mission.RunID
 	for n := range *kills {
 		cmd := serveVictim(t, data)
 		for range 1 + random.IntN(8) {
-			if _, err := c.StartSample(t.Context(), client.Start{Mission: sampleMission}, "document", files[random.IntN(len(files))]); err != nil {
+			s, err := c.StartSample(t.Context(), client.Start{Mission: sampleMission}, "document", files[random.IntN(len(files))])
+			if err != nil {
 				t.Fatalf("start: %v", err)
 			}
-			started++
+			started = append(started, s.ID)
 		}
 		// The moment is the point here: a real one, spread over what a run takes.
 		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
@@ -150,11 +153,21 @@ func TestKillTheAppliance(t *testing.T) {
 		if err != nil || len(report.Findings) > 0 {
 			t.Fatalf("kill %d: the store is not in order: %v %+v", n, err, report.Findings)
 		}
+		log := auditors.read(t, data, nil)
+		for _, f := range log.report.Faults {
+			if !strings.Contains(f.Problem, "the appliance was killed") {
+				t.Errorf("kill %d: the audit log: %v", n, f)
+			}
+		}
+		for _, id := range started {
+			if log.actions["run.created "+string(id)] == 0 {
+				t.Errorf("kill %d: the start of run %s was answered and is not in the audit log", n, id)
+			}
+		}
 	}
 
 	s := &site{data: data}
 	s.serve(t)
-	defer s.stop()
 	runs := 0
 	for f := (api.RunFilter{Limit: 100}); ; {
 		page, err := s.Runs(t.Context(), f)
@@ -172,9 +185,12 @@ func TestKillTheAppliance(t *testing.T) {
 			break
 		}
 	}
-	if runs != started {
-		t.Errorf("%d runs, but %d starts were answered", runs, started)
+	if runs != len(started) {
+		t.Errorf("%d runs, but %d starts were answered", runs, len(started))
 	}
+	s.stop()
+	log := auditors.agree(t, data)
+	t.Logf("%d kills, %d runs, %d records, %d of them recovered", *kills, runs, log.report.Records, log.recovered)
 }
 
 // isModel reports whether a process serves a model, rather than reads a document.

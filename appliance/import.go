@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/appliance/catalogue"
 	"skerry/appliance/llm"
 	"skerry/plugins"
@@ -240,7 +241,8 @@ func (m *models) adopt(ctx context.Context, r *api.ModelImport, digest string, c
 	close(e.started) // nobody waits for it
 	err = m.stayStopped(ctx, i.ID, true)
 	if err == nil {
-		err = m.settings.PutSetting(ctx, settingImported, append(list, *i))
+		err = m.settings.PutSetting(ctx, settingImported, append(list, *i),
+			audit.Record{Action: "model.imported", Actor: r.By.ID, ActorName: r.By.Name, Model: string(i.ID), Object: i.File, Digest: digest})
 	}
 	if err != nil {
 		return "", false, errors.Join(err, m.delist(e))

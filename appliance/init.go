@@ -47,16 +47,15 @@ func Init(ctx context.Context, c Config, auditors ...string) (_ Initialised, err
 	if err := os.Chmod(c.Data, 0o700); err != nil {
 		return done, err
 	}
-	log, err := enrol(c.Data, auditors, &done)
+	if done.Audit, err = enrol(c.Data, auditors); err != nil {
+		return done, err
+	}
+	db, log, err := openRecorded(c.Data, store.Options{})
 	if err != nil {
 		return done, err
 	}
 	if log != nil {
 		defer func() { err = errors.Join(err, log.Close()) }()
-	}
-	db, err := store.Open(filepath.Join(c.Data, storeDir), store.Options{Auditor: auditor(log)})
-	if err != nil {
-		return done, err
 	}
 	if err := seed(ctx, db, &done); err != nil {
 		return done, errors.Join(err, db.Close())

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/store"
 )
 
@@ -22,17 +23,35 @@ func Check(ctx context.Context, data string, rebuild bool) (_ api.StoreReport, e
 		return api.StoreReport{}, fmt.Errorf("%s: %w; make one with: skerry init --data %s", data, ErrNotInitialised, data)
 	}
 	_, err = os.Stat(filepath.Join(data, ConfigFile))
-	db, err := store.Open(dir, store.Options{MustBe: err == nil}) // the configuration is written last
+	o := store.Options{MustBe: err == nil} // the configuration is written last
+	if rebuild {
+		if err := rebuildStore(ctx, data, o); err != nil {
+			return api.StoreReport{}, err
+		}
+	}
+	db, err := store.Open(dir, o)
 	if err != nil {
 		return api.StoreReport{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if rebuild {
-		if err := db.Rebuild(ctx); err != nil {
-			return api.StoreReport{}, err
-		}
-	}
 	return upkeep{db: db}.Check(ctx)
+}
+
+// rebuildStore makes the indexes anew, which the audit log hears of before it
+// happens.
+func rebuildStore(ctx context.Context, data string, o store.Options) (err error) {
+	db, log, err := openRecorded(data, o)
+	if err != nil {
+		return err
+	}
+	if log != nil {
+		defer func() { err = errors.Join(err, log.Close()) }()
+		err = log.Append(ctx, audit.Record{Action: "store.rebuilt"})
+	}
+	if err == nil {
+		err = db.Rebuild(ctx)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // Restore makes a data directory from a backup and returns the number of files

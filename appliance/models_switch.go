@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
@@ -54,7 +55,7 @@ func (m *models) StopModel(ctx context.Context, id llm.ModelID, by policy.Princi
 	if err != nil {
 		return err
 	}
-	if err := m.remember(ctx, id, true); err != nil {
+	if err := m.remember(ctx, id, true, by); err != nil {
 		return err
 	}
 	m.log.Info("model stopped", "model", id, "by", by.ID)
@@ -84,7 +85,7 @@ func (m *models) StartModel(ctx context.Context, id llm.ModelID, by policy.Princ
 	if errors.As(err, &shown) {
 		return err // it was not tried
 	}
-	if err := m.remember(ctx, id, false); err != nil {
+	if err := m.remember(ctx, id, false, by); err != nil {
 		return err
 	}
 	m.log.Info("model started", "model", id, "by", by.ID)
@@ -123,14 +124,18 @@ func (m *models) stopped(ctx context.Context) ([]llm.ModelID, error) {
 }
 
 // remember makes a model stay stopped, or not.
-func (m *models) remember(ctx context.Context, id llm.ModelID, stop bool) error {
+func (m *models) remember(ctx context.Context, id llm.ModelID, stop bool, by policy.Principal) error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
-	return m.stayStopped(ctx, id, stop)
+	r := audit.Record{Action: "model.started", Actor: by.ID, ActorName: by.Name, Model: string(id)}
+	if stop {
+		r.Action = "model.stopped"
+	}
+	return m.stayStopped(ctx, id, stop, r)
 }
 
 // stayStopped is remember for callers that hold writing.
-func (m *models) stayStopped(ctx context.Context, id llm.ModelID, stop bool) error {
+func (m *models) stayStopped(ctx context.Context, id llm.ModelID, stop bool, records ...audit.Record) error {
 	list, err := m.stopped(ctx)
 	if err != nil {
 		return err
@@ -139,5 +144,5 @@ func (m *models) stayStopped(ctx context.Context, id llm.ModelID, stop bool) err
 	if stop {
 		list = append(list, id)
 	}
-	return m.settings.PutSetting(ctx, settingStopped, list)
+	return m.settings.PutSetting(ctx, settingStopped, list, records...)
 }

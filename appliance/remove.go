@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/appliance/llm"
 	"skerry/appliance/policy"
 )
@@ -34,7 +35,9 @@ func (m *models) RemoveModel(ctx context.Context, id llm.ModelID, force bool, by
 		return err
 	}
 	list = slices.DeleteFunc(list, func(i imported) bool { return i.ID == id })
-	if err := m.settings.PutSetting(ctx, settingImported, list); err != nil {
+	err = m.settings.PutSetting(ctx, settingImported, list,
+		audit.Record{Action: "model.removed", Actor: by.ID, ActorName: by.Name, Model: string(id), Object: e.imported.File, Before: e.imported.SHA256})
+	if err != nil {
 		return err
 	}
 	if err := errors.Join(m.stayStopped(ctx, id, false), m.putExam(ctx, id, nil)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -50,9 +51,9 @@ type outgoingAppend struct {
 }
 
 // record notes what the write has to say in the audit log.
-func (t *tx) record(r audit.Record) {
+func (t *tx) record(r ...audit.Record) {
 	if t.db.auditor != nil {
-		t.records = append(t.records, r)
+		t.records = append(t.records, r...)
 	}
 }
 
@@ -261,6 +262,11 @@ func recordOf(s *mission.Summary, o *mission.Observation, text []byte) audit.Rec
 	switch {
 	case o.Created != nil:
 		r.Actor, r.ActorName, r.Policy = o.Created.By.ID, o.Created.By.Name, o.Created.PolicyVersion
+		for _, name := range slices.Sorted(maps.Keys(o.Created.Input)) {
+			if d := o.Created.Input[name].Document; d != nil {
+				r.Documents = append(r.Documents, d.SHA256)
+			}
+		}
 	case o.Classified != nil:
 		r.Class = string(o.Classified.Class)
 	case o.Routed != nil:

@@ -62,7 +62,7 @@ func (a *auditor) actions() (list []string) {
 
 func openAudited(t *testing.T, dir string, a *auditor) *DB {
 	t.Helper()
-	db, err := Open(dir, Options{Auditor: a, MapBytes: 64 << 20})
+	db, err := Open(dir, Options{Audit: &Audit{Log: "log", Open: func(uint64) (Auditor, error) { return a, nil }}, MapBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +134,45 @@ func TestAuditFailure(t *testing.T) {
 	openAudited(t, dir, a)
 	if len(a.records) > 0 {
 		t.Errorf("recorded once more: %+v", a.records)
+	}
+}
+
+// TestLogBelongsToStore: a store does not go on without its log, nor with another,
+// and tells the log of a higher epoch whenever it is opened. Whoever only looks
+// changes none of it.
+func TestLogBelongsToStore(t *testing.T) {
+	dir := t.TempDir()
+	var epochs []uint64
+	with := func(log string) error {
+		db, err := Open(dir, Options{MapBytes: 64 << 20, Audit: &Audit{Log: log, Open: func(epoch uint64) (Auditor, error) {
+			epochs = append(epochs, epoch)
+			return &auditor{}, nil
+		}}})
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	}
+	look := func() error {
+		db, err := Open(dir, Options{MapBytes: 64 << 20})
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	}
+	if err := errors.Join(with(""), with("one"), look(), with("one")); err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range []string{"", "two"} {
+		if err := with(log); !errors.Is(err, ErrOtherLog) {
+			t.Errorf("with log %q: got %v, want %v", log, err, ErrOtherLog)
+		}
+	}
+	if err := with("one"); err != nil {
+		t.Fatal(err)
+	}
+	if want := []uint64{1, 2, 3}; !slices.Equal(epochs, want) {
+		t.Errorf("the log was opened with epochs %v, want %v", epochs, want)
 	}
 }
 

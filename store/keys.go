@@ -20,7 +20,7 @@ import (
 // ([tx.put]); entries of index buckets have none.
 //
 //	bucket          key                                value
-//	meta            "schema" | "created"               uint32 | time
+//	meta            "schema" | "created" | "audit"     uint32 | time | auditState, JSON
 //	journal         run seq:8                          observation, JSON
 //	runs            run                                row: mission.Summary and what the store adds, JSON
 //	index           dimension:1 name run               none
@@ -37,9 +37,10 @@ import (
 //	settings        setting                            JSON document
 //	sessions        SHA-256 of the token               Session, JSON
 //	links           SHA-256 of the token               Link, JSON
+//	outbox          transaction:8                      outgoing, JSON; what is still to be recorded in the audit log
 //
 // journal, missions, policies, settings, sessions and links are primary; all
-// others can be rebuilt from the journal ([DB.Rebuild]).
+// others but the outbox can be rebuilt from the journal ([DB.Rebuild]).
 type bucket string
 
 const (

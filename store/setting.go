@@ -10,8 +10,9 @@ import (
 )
 
 // PutSetting saves v as JSON under name. Names that begin with "policy." are
-// the store's own.
-func (db *DB) PutSetting(ctx context.Context, name string, v any) error {
+// the store's own. The audit log gets the digests of before and after, and
+// records, which say what is behind the change.
+func (db *DB) PutSetting(ctx context.Context, name string, v any, records ...audit.Record) error {
 	if name == "" || strings.HasPrefix(name, "policy.") {
 		return fmt.Errorf("put setting %q: the name is empty or the store's own", name)
 	}
@@ -26,7 +27,7 @@ func (db *DB) PutSetting(ctx context.Context, name string, v any) error {
 		} else if before != nil {
 			r.Before = digest(before)
 		}
-		t.record(r)
+		t.record(append(records, r)...)
 		return t.put(bucketSettings, []byte(name), text)
 	})
 	if err != nil {

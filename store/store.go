@@ -60,7 +60,7 @@ type Options struct {
 	Random   io.Reader        // nil = crypto/rand; source of tokens
 	MapBytes int64            // address space reserved for the database file; 0 = 4 GiB. Growth beyond it waits for readers
 	MustBe   bool             // true = the store was made before: a missing or empty database file is damage, not a reason to make one
-	Auditor  Auditor          // nil = there is no audit log
+	Audit    *Audit           // nil = whoever opens the store only looks, so nothing is recorded
 	NoSync   bool             // true = writes are not durable. Only for filling a store that can be thrown away
 }
 
@@ -113,7 +113,7 @@ func open(dir string, o Options, steps []migration) (*DB, error) {
 		_ = b.Close()
 		return nil, err
 	}
-	if err := errors.Join(db.clearTemp(), db.openOutbox()); err != nil {
+	if err := errors.Join(db.clearTemp(), db.openAudit(o.Audit), db.openOutbox()); err != nil {
 		_ = b.Close()
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func open(dir string, o Options, steps []migration) (*DB, error) {
 
 func newDB(dir string, b *bolt.DB, o Options) *DB {
 	db := &DB{
-		dir: dir, bolt: b, sealer: o.Sealer, now: o.Now, random: o.Random, auditor: o.Auditor,
+		dir: dir, bolt: b, sealer: o.Sealer, now: o.Now, random: o.Random,
 		queue: make(chan *write, maxGroup), quit: make(chan struct{}), stopped: make(chan struct{}),
 		commit: (*bolt.Tx).Commit,
 	}

@@ -62,13 +62,17 @@ type Config struct {
 // concurrently.
 type API struct {
 	Config
-	huma    huma.API
-	gin     *gin.Engine
-	ui      http.Handler
-	guards  map[string]guard // by operation id; fixed after New
-	origin  *http.CrossOriginProtection
-	logins  limiter
-	seen    lastUse
+	huma   huma.API
+	gin    *gin.Engine
+	ui     http.Handler
+	guards map[string]guard // by operation id; fixed after New
+	origin *http.CrossOriginProtection
+	logins limiter
+	seen   lastUse
+
+	looked    sight // looks into runs that are on record
+	strangers crowd // refusals of unknown callers
+
 	streams streams
 	large   chan struct{} // one per large JSON body in memory
 
@@ -107,8 +111,8 @@ func New(c Config) *API {
 	a.large = make(chan struct{}, maxLargeBodies)
 	a.logins.now, a.streams.max = c.Now, c.MaxStreams
 	a.origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.refuse(w, r, &Error{Status: http.StatusForbidden, Code: "cross-origin",
-			Detail: "This request comes from another site. Open Skerry at its own address and repeat it there."})
+		a.refuse(w, r, a.refused(r.Context(), "request", &Error{Status: http.StatusForbidden, Code: "cross-origin",
+			Detail: "This request comes from another site. Open Skerry at its own address and repeat it there."}))
 	}))
 	if c.UI != nil {
 		a.ui = UI(c.UI)

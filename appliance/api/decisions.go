@@ -35,7 +35,7 @@ func (a *API) bindDecisions() {
 	bind(a, route[decisionsIn]{Operation: get("decisions", "/decisions", "decisions", "What waits, or waited, for people"),
 		access: asked, action: policy.ReadDecisions}, a.decisions)
 	bind(a, route[decisionIn]{Operation: get("decision", "/decisions/{id}", "decisions", "A decision with what it is about"),
-		access: asked, action: policy.ReadDecisions}, a.decision)
+		access: asked, action: policy.ReadDecisions, reveals: looks}, a.decision)
 	bind(a, route[settleIn]{Operation: post("settle-decision", "/decisions/{id}", "decisions", "Settle a decision"),
 		access: asked, action: policy.Settle, reads: policy.ReadDecisions,
 		object: func(ctx context.Context, in *settleIn) (policy.Object, error) {

@@ -27,9 +27,9 @@ type documentIn struct {
 func (a *API) bindDocuments() {
 	object := aboutRun(a, func(in *documentIn) mission.RunID { return in.ID })
 	bind(a, route[documentIn]{Operation: binary(get("document", "/runs/{id}/documents/{input}", "runs", "A document as it was uploaded"), "application/octet-stream", "the file as it is, always as an attachment"),
-		access: asked, action: policy.ReadRuns, object: object, reads: policy.ReadRuns, reveals: true}, a.document)
+		access: asked, action: policy.ReadRuns, object: object, reads: policy.ReadRuns, reveals: copies}, a.document)
 	bind(a, route[documentIn]{Operation: binary(get("document-text", "/runs/{id}/documents/{input}/text", "runs", "The text that was read from a document"), "text/plain", "the text, UTF-8"),
-		access: asked, action: policy.ReadRuns, object: object, reads: policy.ReadRuns, reveals: true}, a.documentText)
+		access: asked, action: policy.ReadRuns, object: object, reads: policy.ReadRuns, reveals: copies}, a.documentText)
 }
 
 // attachment answers with bytes that a browser saves and never shows: they come

@@ -35,7 +35,7 @@ func (a *API) bindEvents() {
 		"Server-sent events. observation: id is the sequence number, data a RailEvent. end: the run has ended and nothing follows; close the source. "+
 			"A stream that breaks goes on where it was with Last-Event-ID, without loss or repeat; 204 says that there is nothing more.",
 		map[string]any{"observation": RailEvent{}, "end": StreamEnd{}}),
-		access: asked, action: policy.ReadRuns, object: aboutRun(a, func(in *runEventsIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.runEvents)
+		access: asked, action: policy.ReadRuns, object: aboutRun(a, func(in *runEventsIn) mission.RunID { return in.ID }), reads: policy.ReadRuns, reveals: looks}, a.runEvents)
 	bind(a, route[struct{}]{Operation: a.streamed(get("events", "/events", "runs", "Changes of runs and decisions, live"),
 		"Server-sent events for lists. run: data is the Summary of a run that changed. counts: data is LiveCounts, at the start and when a number changed. "+
 			"reload: too much changed at once; fetch the lists again, as after every reconnect.",

@@ -46,7 +46,7 @@ func (a *API) bindImport() {
 	op.Description = "The body is a GGUF file. It is checked before anything else looks at it, kept by its digest, and joins the catalogue stopped; " +
 		"no run can use it until the policy names it. 201 when it is new, 200 when the same file was imported before."
 	op.DefaultStatus = http.StatusCreated
-	bind(a, route[importIn]{Operation: op, access: asked, action: policy.OperateModels}, a.importModel)
+	bind(a, route[importIn]{Operation: op, access: asked, action: policy.OperateModels, leaves: true}, a.importModel)
 
 	// The body is described by hand because it is read by hand: it is large.
 	doc := a.huma.OpenAPI()
@@ -59,7 +59,7 @@ func (a *API) bindImport() {
 
 	a.bindUpload()
 	bind(a, route[removeIn]{Operation: operation("remove-model", http.MethodDelete, "/models/{id}", "models", "Remove an imported model and its file"),
-		access: asked, action: policy.OperateModels}, a.removeModel)
+		access: asked, action: policy.OperateModels, leaves: true}, a.removeModel)
 }
 
 // bodyLimit returns the largest body that a request may have: whoever sends

@@ -55,9 +55,24 @@ type route[I any] struct {
 	object func(ctx context.Context, in *I) (policy.Object, error)
 	reads  policy.Action
 
-	// reveals: what it returns is for the audit log to know of, as changes are.
-	reveals bool
+	// The audit log knows of every operation that changes something, and of
+	// what else is said here.
+	reveals reveals
+	// leaves: what it does is not only written into the store, whose changes are
+	// recorded before anything comes of them: a model's file, a process. That
+	// it is asked for is recorded before it is done.
+	leaves bool
 }
+
+// reveals says whether an operation that changes nothing shows what is
+// recorded for having been shown.
+type reveals int
+
+const (
+	nothing reveals = iota // lists, settings, what is not about a single run
+	looks                  // into a run or a decision; looking again within [lookAgain] is the same look
+	copies                 // of documents, or of everything
+)
 
 // guard is what was declared for an operation; tests walk them.
 type guard struct {
@@ -101,10 +116,8 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 				return nil, a.problem(ctx, a.refused(ctx, op.OperationID, err))
 			}
 		}
-		if r.reveals {
-			if err := a.note(ctx, op.OperationID, nil); err != nil {
-				return nil, a.problem(ctx, err)
-			}
+		if err := a.before(ctx, op.OperationID, r.reveals, r.leaves); err != nil {
+			return nil, a.problem(ctx, err)
 		}
 		out, err := handle(ctx, in)
 		if unsafe(op.Method) {

@@ -46,9 +46,9 @@ func (a *API) bindRuns() {
 	bind(a, route[runsIn]{Operation: get("runs", "/runs", "runs", "Runs, newest first"), access: asked, action: policy.ReadRuns}, a.runs)
 	bind(a, route[struct{}]{Operation: get("run-counts", "/runs/counts", "runs", "How many runs there are and what waits"), access: asked, action: policy.ReadRuns}, a.counts)
 	bind(a, route[runIn]{Operation: get("run", "/runs/{id}", "runs", "A run with its fields, attempts and rail"), access: asked, action: policy.ReadRuns,
-		object: aboutRun(a, func(in *runIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.run)
+		object: aboutRun(a, func(in *runIn) mission.RunID { return in.ID }), reads: policy.ReadRuns, reveals: looks}, a.run)
 	bind(a, route[observationsIn]{Operation: get("observations", "/runs/{id}/observations", "runs", "The journal of a run"), access: asked, action: policy.ReadRuns,
-		object: aboutRun(a, func(in *observationsIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.observations)
+		object: aboutRun(a, func(in *observationsIn) mission.RunID { return in.ID }), reads: policy.ReadRuns, reveals: looks}, a.observations)
 	bind(a, route[cancelIn]{Operation: post("cancel-run", "/runs/{id}/cancel", "runs", "Cancel a run"), access: asked, action: policy.CancelRun,
 		object: aboutRun(a, func(in *cancelIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.cancel)
 }

@@ -90,8 +90,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deadlines.SetReadDeadline(time.Now().Add(a.BodyTime)) //nolint:errcheck // as above
 	}
 	if !c.local && !a.knownHost(r.Host) {
-		a.refuse(w, r, &Error{Status: http.StatusMisdirectedRequest, Code: "unknown-host",
-			Detail: fmt.Sprintf("Skerry does not answer to the name %q. Open it at the address that it printed at its start, or add the name to hosts in its configuration.", host(r.Host))})
+		a.refuse(w, r, a.refused(r.Context(), "request", &Error{Status: http.StatusMisdirectedRequest, Code: "unknown-host",
+			Detail: fmt.Sprintf("Skerry does not answer to the name %q. Open it at the address that it printed at its start, or add the name to hosts in its configuration.", host(r.Host))}))
 		return
 	}
 	if !api {
@@ -101,7 +101,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, a.bodyLimit(r))
 	a.origin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.authenticate(c, r); err != nil {
-			a.refuse(w, r, err)
+			a.refuse(w, r, a.refused(r.Context(), "request", err))
 			return
 		}
 		a.gin.ServeHTTP(w, r)

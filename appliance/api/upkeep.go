@@ -51,7 +51,7 @@ func (a *API) bindUpkeep() {
 	bind(a, route[struct{}]{Operation: post("check-store", "/check", "upkeep", "Verify everything that is stored"),
 		access: asked, action: policy.Administer}, a.checkStore)
 	bind(a, route[struct{}]{Operation: binary(get("backup", "/backup", "upkeep", "A backup of the data directory"), "application/octet-stream", "what skerry restore reads"),
-		access: asked, action: policy.Backup, reveals: true}, a.backup)
+		access: asked, action: policy.Backup, reveals: copies}, a.backup)
 }
 
 func (a *API) newLink(ctx context.Context, _ *struct{}) (*body[Link], error) {

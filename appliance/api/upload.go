@@ -87,11 +87,11 @@ func (a *API) bindUpload() {
 	finish.Description = "The parts of a split model are joined, Safetensors are converted. It joins the catalogue stopped; no run can use it until the policy names it. " +
 		"201 when it is new, 200 when the same file was imported before."
 	finish.DefaultStatus = http.StatusCreated
-	bind(a, route[finishUploadIn]{Operation: finish, access: asked, action: policy.OperateModels}, a.finishUpload)
+	bind(a, route[finishUploadIn]{Operation: finish, access: asked, action: policy.OperateModels, leaves: true}, a.finishUpload)
 	doc.Paths[prefix+path+"/{upload}/import"].Post.Responses["200"] = &huma.Response{Description: "The same file was imported before.",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[ModelEntry](doc)}}}
 	bind(a, route[uploadIn]{Operation: operation("discard-upload", http.MethodDelete, path+"/{upload}", "models", "Forget an upload and what has come of it"),
-		access: asked, action: policy.OperateModels}, a.discardUpload)
+		access: asked, action: policy.OperateModels, leaves: true}, a.discardUpload)
 }
 
 // UploadList is the uploads that are under way.

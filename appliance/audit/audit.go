@@ -37,9 +37,10 @@
 // (one {closed, whole, bytes, tail} for the last segment before that has a
 // header, and for each that was interrupted before its header was whole: closed,
 // bytes of whole frames, bytes of the file, SHA-256 of what follows the whole
-// frames), chain (n of the chain key), epoch (of the store), boot, wall, uptime
-// (nanoseconds), recipients (one age file for each auditor, in the order of the
-// enrolment, with the SHA-256 of the recipient's text), commit, pad (256).
+// frames), chain (n of the chain key), epoch (of the store; it never falls),
+// boot, wall, uptime (nanoseconds), recipients (one age file for each auditor,
+// in the order of the enrolment, with the SHA-256 of the recipient's text),
+// commit, pad (256).
 //
 // Keys. K(0) is random; enrolment.json holds it wrapped for every auditor.
 // HKDF and HMAC are over SHA-256, HKDF has no salt and gives 32 bytes.

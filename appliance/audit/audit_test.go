@@ -2,11 +2,15 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -226,5 +230,81 @@ func TestKeysAreNeverMadeAnew(t *testing.T) {
 				t.Errorf("%s is %s: the log was opened", name, how)
 			}
 		}
+	}
+}
+
+// TestAnyTextFits: what happened is recorded however long the texts about it
+// are, and what is cut can be told by its digest.
+func TestAnyTextFits(t *testing.T) {
+	s := newSite(t)
+	l := s.open(t, Options{})
+	long := strings.Repeat("ä", 40<<10)
+	escaped := strings.Repeat("\x01", 40<<10)
+	r := Record{Action: "test.done", Why: long, Object: escaped, Actor: escaped, ActorName: escaped, Rule: escaped, Step: escaped, Mission: escaped,
+		Model: escaped, Source: escaped, Session: escaped, Role: escaped, Documents: slices.Repeat([]string{strings.Repeat("a", 64)}, 1000)}
+	for _, r := range []Record{r, {Action: "test.done", Why: long}} {
+		if err := l.Append(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.close(t, l)
+	var why []string
+	r2 := s.verify(t, Check{Identities: s.identities, Each: func(e Entry) error {
+		var r Record
+		if err := json.Unmarshal(e.Record, &r); err != nil {
+			return err
+		}
+		if r.Action == "test.done" {
+			why = append(why, r.Why)
+		}
+		return nil
+	}})
+	sum := sha256.Sum256([]byte(long))
+	if !r2.OK() || len(why) != 2 || !strings.HasSuffix(why[0], hex.EncodeToString(sum[:])) || !strings.HasPrefix(why[1], long[:1000]) {
+		t.Errorf("%v, %d records, %.60q", r2.Faults, len(why), why)
+	}
+}
+
+// TestEpoch: a log is not gone on with by a store that was set back, and a
+// verifier sees it where somebody made it go on all the same.
+func TestEpoch(t *testing.T) {
+	s := newSite(t)
+	for _, epoch := range []uint64{1, 5} {
+		s.close(t, s.open(t, Options{Epoch: epoch}))
+	}
+	for _, epoch := range []uint64{5, 4} {
+		if _, err := Open(Options{Dir: s.dir, KeyDir: s.keys, Epoch: epoch}); !errors.Is(err, ErrRolledBack) {
+			t.Errorf("epoch %d after 5: got %v, want %v", epoch, err, ErrRolledBack)
+		}
+	}
+	s.close(t, s.open(t, Options{Epoch: 6}))
+	if r := s.verify(t, Check{}); !r.OK() {
+		t.Errorf("a log whose epochs rise: %v", r.Faults)
+	}
+	s.close(t, s.open(t, Options{})) // as a writer does that does not look
+	if r := s.verify(t, Check{}); r.OK() || !strings.Contains(r.Faults[0].String(), "set back") {
+		t.Errorf("epoch 0 after 6: %v", r.Faults)
+	}
+}
+
+// TestFailed: a log that has failed answers everything that comes later, at
+// once and with an error, whatever room its queue has.
+func TestFailed(t *testing.T) {
+	s := newSite(t)
+	gone := errors.New("the disk is gone")
+	syncs := 0
+	l := s.open(t, Options{sync: func(f *os.File) error {
+		if syncs++; syncs > 1 { // the first is of the segment's header
+			return gone
+		}
+		return datasync(f)
+	}})
+	for i := range 200 {
+		if err := l.Append(t.Context(), record(i)); !errors.Is(err, ErrFailed) || !errors.Is(err, gone) {
+			t.Fatalf("record %d: got %v, want %v", i, err, gone)
+		}
+	}
+	if err := l.Close(); !errors.Is(err, gone) {
+		t.Errorf("close: got %v, want %v", err, gone)
 	}
 }

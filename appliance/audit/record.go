@@ -1,13 +1,18 @@
 package audit
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 )
 
 // Record is one thing that happened. What is big or confidential stands in it
-// by its SHA-256 only. Empty fields are left out of its JSON.
+// by its SHA-256 only, and a text that is too long is cut. Empty fields are left
+// out of its JSON.
 type Record struct {
 	At      time.Time `json:"at"`                // UTC; the writer sets it where it is zero
 	Action  string    `json:"action"`            // what was done: "run.routed", "session.opened", "appliance.started" …
@@ -31,15 +36,18 @@ type Record struct {
 	Policy  int    `json:"policy,omitempty"`  // version that the run is pinned to
 	Rule    string `json:"rule,omitempty"`    // of the policy, that chose the model
 
-	Class      string `json:"class,omitempty"`    // data class
-	Model      string `json:"model,omitempty"`    //
-	Lock       string `json:"lock,omitempty"`     // digest of exactly what answered
-	Boundary   string `json:"boundary,omitempty"` // where the bytes went
-	Sent       string `json:"sent,omitempty"`     // SHA-256 of the prompt
-	Received   string `json:"received,omitempty"` // SHA-256 of the values that came back, as JSON
-	TokensIn   int    `json:"tokensIn,omitempty"`
-	TokensOut  int    `json:"tokensOut,omitempty"`
-	CostMicros int64  `json:"costMicros,omitempty"`
+	Class    string `json:"class,omitempty"`    // data class
+	Model    string `json:"model,omitempty"`    //
+	Lock     string `json:"lock,omitempty"`     // digest of exactly what answered
+	Boundary string `json:"boundary,omitempty"` // where the bytes went
+	Sent     string `json:"sent,omitempty"`     // SHA-256 of the prompt
+	Received string `json:"received,omitempty"` // SHA-256 of the values that came back, as JSON
+	// Documents are the SHA-256 of the files that a run was started with, in the
+	// order of their inputs' names.
+	Documents  []string `json:"documents,omitempty"`
+	TokensIn   int      `json:"tokensIn,omitempty"`
+	TokensOut  int      `json:"tokensOut,omitempty"`
+	CostMicros int64    `json:"costMicros,omitempty"`
 
 	Decision string `json:"decision,omitempty"` // id
 	Queue    string `json:"queue,omitempty"`
@@ -63,24 +71,54 @@ type LogEvent struct {
 	Jump time.Duration `json:"jump,omitempty"`
 }
 
-// encode returns the padded text of a record.
+// encode returns the padded text of a record, which fits into a frame.
 func (r *Record) encode(now func() time.Time) ([]byte, error) {
 	if r.Action == "" {
 		return nil, fmt.Errorf("audit record: it has no action")
 	}
-	c := *r
-	if c.At.IsZero() {
-		c.At = now()
+	at := r.At
+	if at.IsZero() {
+		at = now()
 	}
-	c.At = c.At.UTC()
-	text, err := json.Marshal(&c)
-	if err != nil {
-		return nil, fmt.Errorf("audit record %s: %w", r.Action, err)
+	var text []byte
+	for _, limit := range []int{maxText, maxTextShort} { // escapes may make it too long after all
+		c := *r
+		c.At = at.UTC()
+		c.cut(limit)
+		var err error
+		if text, err = json.Marshal(&c); err != nil {
+			return nil, fmt.Errorf("audit record %s: %w", r.Action, err)
+		}
+		if len(text) <= maxPlaintext-padBytes {
+			break
+		}
 	}
-	if text = padded(text); len(text) > maxPlaintext {
-		return nil, fmt.Errorf("audit record %s: it has %d bytes; big things are recorded by digest", r.Action, len(text))
+	return padded(text), nil
+}
+
+// Bounds of the texts in a record, in bytes. Whatever a caller, a policy or a
+// directory of people puts into one, it fits into a frame: what happened is
+// never left unrecorded because somebody has a long name.
+const (
+	maxText      = 1024
+	maxTextShort = 128
+	maxDocuments = 64
+)
+
+// cut shortens every text of the record that is longer than limit. What is cut
+// ends with the SHA-256 of the whole.
+func (r *Record) cut(limit int) {
+	v := reflect.ValueOf(r).Elem()
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Kind() != reflect.String || f.Len() <= limit {
+			continue
+		}
+		whole := f.String()
+		sum := sha256.Sum256([]byte(whole))
+		f.SetString(strings.ToValidUTF8(whole[:limit], "") + "… sha256:" + hex.EncodeToString(sum[:]))
 	}
-	return text, nil
+	r.Documents = r.Documents[:min(len(r.Documents), maxDocuments)]
 }
 
 // Entry is a record with its place in the log.

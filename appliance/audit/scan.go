@@ -111,6 +111,8 @@ type logEnd struct {
 	tree frontier
 	last uint64     // number of the last segment; 0 = there is none
 	prev []previous // how the last segment with a header was found, and those without that follow it
+
+	epoch uint64 // of the store, as the last header has it
 }
 
 // findEnd finds out where the log goes on. It reads the last segment, and those
@@ -141,7 +143,7 @@ func findEnd(dir string, e *Enrolment, chain chainState) (logEnd, error) {
 				if h.Appliance != e.Appliance || h.Segment != list[i] {
 					return fmt.Errorf("%s is segment %d of the log of %s, not of this one", segmentPath(dir, list[i]), h.Segment, h.Appliance)
 				}
-				end.tree = frontier{h.Size, h.Peaks}
+				end.tree, end.epoch = frontier{h.Size, h.Peaks}, h.Epoch
 				return nil
 			},
 			func(f *frame) error { end.tree.add(f.leaf()); return nil })

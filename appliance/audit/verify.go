@@ -138,6 +138,7 @@ type verification struct {
 	index   uint64
 	chained bool // a segment has used the chain before
 
+	epoch   uint64 // of the segment before
 	seg     uint64
 	leaf    tlog.Hash // of the frame before
 	ratchet *ratchet  // nil = records stay closed
@@ -264,6 +265,10 @@ func (v *verification) header(h *header) error {
 	} else if h.Enrolment != v.Enrolment.Fingerprint() {
 		v.fault(0, h.Size, "it was written under another enrolment of auditors: %s", h.Enrolment)
 	}
+	if h.Epoch < v.epoch {
+		v.fault(0, h.Size, "it was written in epoch %d of the store, after epoch %d: the store was set back", h.Epoch, v.epoch)
+	}
+	v.epoch = h.Epoch
 	if h.Segment != v.seg {
 		v.fault(0, h.Size, "it is segment %d under a wrong name", h.Segment)
 	}

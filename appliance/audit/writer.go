@@ -32,6 +32,9 @@ var ErrStopped = errors.New("the audit log is closed")
 // and nothing may be done, until the appliance starts anew.
 var ErrFailed = errors.New("the audit log cannot be written")
 
+// ErrRolledBack: the log knows of a later day than the store.
+var ErrRolledBack = errors.New("the store was set back to an earlier day")
+
 // ErrInUse: another process writes the log.
 var ErrInUse = errors.New("the audit log is in use by another process")
 
@@ -39,7 +42,7 @@ var ErrInUse = errors.New("the audit log is in use by another process")
 type Options struct {
 	Dir    string // segments and enrolment: what auditors copy
 	KeyDir string // keys of the appliance; never leaves it
-	Epoch  uint64 // of the store, mirrored in every header
+	Epoch  uint64 // of the store, mirrored in every header: higher than any before; 0 = it has none
 
 	Now             func() time.Time // default time.Now
 	SegmentBytes    int64            // default 64 MiB
@@ -121,7 +124,8 @@ type batch struct {
 
 // Open goes on with the log of o.Dir: in a new segment, whatever became of the
 // last one. It returns an error if segments are missing, or if a key is not
-// there: neither is ever made up for.
+// there: neither is ever made up for. It returns one wrapping [ErrRolledBack] if
+// the log has seen the epoch of the store, or a later one.
 func Open(o Options) (*Log, error) {
 	o.defaults()
 	e, err := LoadEnrolment(o.Dir)
@@ -153,6 +157,9 @@ func open(o Options, e *Enrolment) (*Log, error) {
 	found, err := findEnd(o.Dir, e, chain)
 	if err != nil {
 		return nil, err
+	}
+	if o.Epoch != 0 && o.Epoch <= found.epoch {
+		return nil, fmt.Errorf("%w: it begins epoch %d, and the log knows of %d; put the newer store back", ErrRolledBack, o.Epoch, found.epoch)
 	}
 	l.tree = found.tree
 	return l, l.openSegment(found)
@@ -207,6 +214,9 @@ func (l *Log) Submit(done func(error), records ...Record) {
 	select {
 	case <-l.quit:
 		done(ErrStopped)
+		return
+	case <-l.failed: // the writer may have gone, and the queue still has room
+		done(l.Err())
 		return
 	default:
 	}
