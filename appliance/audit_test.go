@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -286,4 +287,65 @@ func (s *site) serveUntilItEnds(t *testing.T) <-chan error {
 	<-ready
 	s.app, s.Client = a, client.New(filepath.Join(s.data, SocketFile))
 	return ended
+}
+
+// TestRestoreGoesOnWithTheLog: a backup that is restored elsewhere goes on with the
+// log where the backup left it; auditors who saw a checkpoint before find it
+// there, and the journal and the log agree. Where work was done after the backup,
+// they are told what is gone.
+func TestRestoreGoesOnWithTheLog(t *testing.T) {
+	s, a := newAuditedSite(t)
+	s.settled(t, s.sample(t, "routine-calder-tools.txt"))
+	seen := a.read(t, s.data, nil)
+	var backup bytes.Buffer
+	if err := s.Backup(t.Context(), &backup); err != nil {
+		t.Fatal(err)
+	}
+	late := s.sample(t, "routine-calder-tools.txt")
+	s.settled(t, late)
+	enrolment := seen.report.Enrolment
+
+	elsewhere, err := os.MkdirTemp("", "skerry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+	for name, damage := range map[string]func([]byte){
+		"a segment":       func(b []byte) { b[bytes.Index(b, []byte(`"suite":"age`))]++ },
+		"a key's name":    func(b []byte) { copy(b[bytes.Index(b, []byte("audit-keys/chain.json")):], "audit-keyz") },
+		"the chain's key": func(b []byte) { b[bytes.Index(b, []byte(`"opened": true`))+11] = 'x' },
+	} {
+		bad := bytes.Clone(backup.Bytes())
+		damage(bad)
+		if _, err := Restore(t.Context(), DefaultConfig(elsewhere), bytes.NewReader(bad)); !errors.Is(err, store.ErrDamaged) {
+			t.Errorf("a backup with another byte in %s: got %v, want %v", name, err, store.ErrDamaged)
+		}
+	}
+	done, err := Restore(t.Context(), DefaultConfig(elsewhere), &backup)
+	if err != nil || !done.Audit {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	r := &site{data: elsewhere}
+	r.serve(t)
+	defer func() { r.stop() }()
+	r.settled(t, r.sample(t, "routine-calder-tools.txt"))
+	if _, err := r.Run(t.Context(), late); err == nil {
+		t.Error("a run that came after the backup is there")
+	}
+	r.stop()
+	log := a.agree(t, elsewhere)
+	if log.actions["store.restored"] != 1 {
+		t.Errorf("%d restores are recorded, want 1", log.actions["store.restored"])
+	}
+	report, err := audit.Verify(filepath.Join(elsewhere, AuditDir), audit.Check{Enrolment: enrolment, Seen: []audit.Checkpoint{seen.report.Signed}})
+	if err != nil || !report.OK() {
+		t.Errorf("what was seen before the backup is not in the log that goes on: %v %v", report.Faults, err)
+	}
+	// The two have parted: whoever saw the one to its end is told by the other.
+	s.stop()
+	parted := a.agree(t, s.data).report.Signed
+	report, err = audit.Verify(filepath.Join(elsewhere, AuditDir), audit.Check{Enrolment: enrolment, Seen: []audit.Checkpoint{parted}})
+	if err != nil || report.OK() {
+		t.Errorf("a log that another one has parted from passes for it: %v", err)
+	}
 }

@@ -54,27 +54,6 @@ func rebuildStore(ctx context.Context, data string, o store.Options) (err error)
 	return errors.Join(err, db.Close())
 }
 
-// Restore makes a data directory from a backup and returns the number of files
-// in it. The configuration is the one given: a backup holds none, because it
-// may be restored on another host.
-func Restore(ctx context.Context, c Config, backup io.Reader) (int, error) {
-	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); err == nil {
-		return 0, fmt.Errorf("%s: %w; restore into a new directory with --data", c.Data, ErrInitialised)
-	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return 0, err
-	}
-	m, err := store.Restore(ctx, backup, filepath.Join(c.Data, storeDir), store.Options{})
-	if err != nil {
-		return 0, err
-	}
-	text, err := c.Marshal()
-	if err != nil {
-		return 0, err
-	}
-	return len(m.Entries), writeFile(filepath.Join(c.Data, ConfigFile), text)
-}
-
 // PagesVerb is the hidden command of this binary that checks the pages of a
 // database file, in a process that may die over them.
 const PagesVerb = "store-pages"
@@ -97,6 +76,7 @@ func CheckPages(file string, out io.Writer) error {
 // upkeep is what the API offers to administrators.
 type upkeep struct {
 	db  *store.DB
+	log *audit.Log    // nil = the site has none
 	url func() string // of the web UI; empty = none is served
 }
 
@@ -104,7 +84,7 @@ var _ api.Upkeep = upkeep{}
 
 // Backup implements api.Upkeep.
 func (u upkeep) Backup(ctx context.Context, w io.Writer) error {
-	_, err := u.db.Backup(ctx, w)
+	_, err := u.db.Backup(ctx, w, u.beside)
 	return err
 }
 

@@ -18,11 +18,12 @@ import (
 	"time"
 )
 
-// A backup is a tar stream: the database, the blobs, and last a manifest with
-// the digest of every entry, and the digest of the manifest. A stream that was
-// cut off has no manifest and is refused.
+// A backup is a tar stream: the database, the blobs, what lies beside the store,
+// and last a manifest with the digest of every entry, and the digest of the
+// manifest. A stream that was cut off has no manifest and is refused.
 const (
-	backupFormat   = 1
+	backupFormat   = 2 // 1 had nothing from beside the store
+	besideName     = "beside"
 	manifestName   = "MANIFEST.json"
 	manifestDigest = "MANIFEST.sha256"
 	maxManifest    = 1 << 30
@@ -34,6 +35,8 @@ type Manifest struct {
 	Schema  int             `json:"schema"`
 	Created time.Time       `json:"created"`
 	Entries []ManifestEntry `json:"entries"` // in the order of the stream
+
+	SHA256 string `json:"-"` // of the manifest itself as it stands in the stream, hex; set by Restore
 }
 
 // ManifestEntry is one file of a backup.
@@ -43,18 +46,27 @@ type ManifestEntry struct {
 	SHA256 string `json:"sha256"` // of the bytes in the stream, hex
 }
 
+// Beside is a file that a backup holds beside the store: of the audit log.
+type Beside struct {
+	Name string // relative, with slashes
+	Size int64  // bytes that Open yields
+	Open func() (io.ReadCloser, error)
+}
+
 // Backup writes a consistent backup of the open store to w, while work goes on.
 // The database is copied aside first, so that a slow w holds nobody up; the
-// data directory needs room for the copy. What is sealed stays sealed.
-func (db *DB) Backup(ctx context.Context, w io.Writer) (Manifest, error) {
-	m, err := db.backup(ctx, w)
+// data directory needs room for the copy. What is sealed stays sealed. beside
+// says what else is to be in it, and is called when the database is copied, so
+// that it knows of nothing less; nil = nothing.
+func (db *DB) Backup(ctx context.Context, w io.Writer, beside func(context.Context) ([]Beside, error)) (Manifest, error) {
+	m, err := db.backup(ctx, w, beside)
 	if err != nil {
 		return Manifest{}, fmt.Errorf("back up store: %w", err)
 	}
 	return m, nil
 }
 
-func (db *DB) backup(ctx context.Context, w io.Writer) (Manifest, error) {
+func (db *DB) backup(ctx context.Context, w io.Writer, beside func(context.Context) ([]Beside, error)) (Manifest, error) {
 	m := Manifest{Format: backupFormat, Created: db.now().UTC()}
 	m.Schema = len(migrations)
 	copied, remove, err := db.copyAside(ctx)
@@ -62,6 +74,12 @@ func (db *DB) backup(ctx context.Context, w io.Writer) (Manifest, error) {
 		return m, err
 	}
 	defer remove()
+	var files []Beside
+	if beside != nil {
+		if files, err = beside(ctx); err != nil {
+			return m, err
+		}
+	}
 	out := bufio.NewWriterSize(w, 256<<10)
 	b := &backupWriter{ctx: ctx, tar: tar.NewWriter(out), manifest: &m}
 	if err := b.file(databaseName, copied); err != nil {
@@ -77,6 +95,11 @@ func (db *DB) backup(ctx context.Context, w io.Writer) (Manifest, error) {
 	})
 	if err != nil {
 		return m, err
+	}
+	for _, f := range files {
+		if err := b.beside(f); err != nil {
+			return m, err
+		}
 	}
 	if err := b.end(); err != nil {
 		return m, err
@@ -104,11 +127,24 @@ func (b *backupWriter) file(name, from string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.tar.WriteHeader(header(name, info.Size(), b.manifest.Created)); err != nil {
+	return b.entry(name, info.Size(), f)
+}
+
+func (b *backupWriter) beside(f Beside) error {
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return b.entry(path.Join(besideName, f.Name), f.Size, r)
+}
+
+func (b *backupWriter) entry(name string, size int64, r io.Reader) error {
+	if err := b.tar.WriteHeader(header(name, size, b.manifest.Created)); err != nil {
 		return err
 	}
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(b.tar, sum), &contextReader{b.ctx, f})
+	n, err := io.Copy(io.MultiWriter(b.tar, sum), &contextReader{b.ctx, r})
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -156,8 +192,10 @@ func (c *contextReader) Read(p []byte) (int, error) {
 // Restore writes the backup that r yields into dir, which must be empty or
 // absent, verifies every digest and then runs the whole check. Only after that
 // does the directory become one that [Open] accepts; if anything is wrong, what
-// was written is removed again.
-func Restore(ctx context.Context, r io.Reader, dir string, o Options) (Manifest, error) {
+// was written is removed again. place says where a file goes that lay beside the
+// store, whose directory is there, and refuses what has no place; what Restore
+// wrote there is left to the caller. nil = there are none.
+func Restore(ctx context.Context, r io.Reader, dir string, o Options, place func(name string) (string, error)) (Manifest, error) {
 	fail := func(err error) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("restore into %s: %w", dir, err)
 	}
@@ -171,7 +209,7 @@ func Restore(ctx context.Context, r io.Reader, dir string, o Options) (Manifest,
 	if len(names) > 0 {
 		return fail(fmt.Errorf("the directory is not empty (it holds %s); give an empty one", names[0].Name()))
 	}
-	m, err := restore(ctx, r, dir, o)
+	m, err := restore(ctx, r, dir, o, place)
 	if err != nil {
 		for _, n := range []string{restoringName, blobsName} {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, n)))
@@ -181,7 +219,7 @@ func Restore(ctx context.Context, r io.Reader, dir string, o Options) (Manifest,
 	return m, nil
 }
 
-func restore(ctx context.Context, r io.Reader, dir string, o Options) (Manifest, error) {
+func restore(ctx context.Context, r io.Reader, dir string, o Options, place func(string) (string, error)) (Manifest, error) {
 	var m Manifest
 	// The marker is there before anything else is, so that an interrupted
 	// restore is never taken for a store.
@@ -195,7 +233,7 @@ func restore(ctx context.Context, r io.Reader, dir string, o Options) (Manifest,
 	if err := syncDir(dir); err != nil {
 		return m, err
 	}
-	got, m, err := extract(ctx, r, dir)
+	got, m, err := extract(ctx, r, dir, place)
 	if err != nil {
 		return m, err
 	}
@@ -221,7 +259,7 @@ func restore(ctx context.Context, r io.Reader, dir string, o Options) (Manifest,
 
 // extract writes the entries of a backup into dir and returns what it wrote and
 // the manifest.
-func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Manifest, error) {
+func extract(ctx context.Context, r io.Reader, dir string, place func(string) (string, error)) ([]ManifestEntry, Manifest, error) {
 	var m Manifest
 	var got []ManifestEntry
 	var manifest, digest []byte
@@ -245,7 +283,10 @@ func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Man
 			digest, err = io.ReadAll(io.LimitReader(t, 1024))
 		default:
 			var e ManifestEntry
-			e, err = extractFile(ctx, t, dir, h.Name)
+			var to string
+			if to, err = placeOf(dir, h.Name, place); err == nil {
+				e, err = extractFile(ctx, t, to, h.Name)
+			}
 			got = append(got, e)
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -259,7 +300,7 @@ func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Man
 		return nil, m, fmt.Errorf("%w: the backup is cut short: it has no manifest", ErrDamaged)
 	}
 	sum := sha256.Sum256(manifest)
-	if strings.TrimSpace(string(digest)) != hex.EncodeToString(sum[:]) {
+	if m.SHA256 = hex.EncodeToString(sum[:]); strings.TrimSpace(string(digest)) != m.SHA256 {
 		return nil, m, fmt.Errorf("%w: the manifest of the backup does not match its digest", ErrDamaged)
 	}
 	if err := json.Unmarshal(manifest, &m); err != nil {
@@ -271,20 +312,29 @@ func extract(ctx context.Context, r io.Reader, dir string) ([]ManifestEntry, Man
 	return got, m, nil
 }
 
-// extractFile writes one entry to the only places where entries may lie.
-func extractFile(ctx context.Context, r io.Reader, dir, name string) (ManifestEntry, error) {
-	to := filepath.Join(dir, restoringName)
-	if name != databaseName {
-		rest, ok := strings.CutPrefix(name, blobsName+"/")
-		digest := strings.Replace(rest, "/", "", 1)
-		if !ok || !isDigest(digest) || rest != digest[:2]+"/"+digest[2:] {
-			return ManifestEntry{}, fmt.Errorf("%w: the backup holds %q, which does not belong there", ErrDamaged, name)
-		}
-		to = filepath.Join(dir, blobsName, digest[:2], digest[2:])
-		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-			return ManifestEntry{}, err
-		}
+// placeOf returns the only place where an entry may lie.
+func placeOf(dir, name string, place func(string) (string, error)) (string, error) {
+	if name == databaseName {
+		return filepath.Join(dir, restoringName), nil
 	}
+	if rest, ok := strings.CutPrefix(name, besideName+"/"); ok && place != nil {
+		to, err := place(rest)
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return to, nil
+	}
+	rest, ok := strings.CutPrefix(name, blobsName+"/")
+	digest := strings.Replace(rest, "/", "", 1)
+	if !ok || !isDigest(digest) || rest != digest[:2]+"/"+digest[2:] {
+		return "", fmt.Errorf("%w: the backup holds %q, which does not belong there", ErrDamaged, name)
+	}
+	to := filepath.Join(dir, blobsName, digest[:2], digest[2:])
+	return to, os.MkdirAll(filepath.Dir(to), 0o700)
+}
+
+// extractFile writes one entry.
+func extractFile(ctx context.Context, r io.Reader, to, name string) (ManifestEntry, error) {
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return ManifestEntry{}, err

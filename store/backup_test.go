@@ -19,7 +19,7 @@ import (
 func backupOf(t testing.TB, db *DB) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := db.Backup(ctx, &b); err != nil {
+	if _, err := db.Backup(ctx, &b, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -30,7 +30,7 @@ func TestARestoredStoreHoldsWhatTheBackupWasMadeOf(t *testing.T) {
 	data := backupOf(t, db)
 	appendTo(t, db, runs[1].Decided("d-open", mission.Approve)) // after the backup
 	dir := filepath.Join(t.TempDir(), "new")
-	m, err := Restore(ctx, bytes.NewReader(data), dir, Options{})
+	m, err := Restore(ctx, bytes.NewReader(data), dir, Options{}, nil)
 	if err != nil || len(m.Entries) != 4 {
 		t.Fatalf("%d entries, %v; want the database and three documents", len(m.Entries), err)
 	}
@@ -66,7 +66,7 @@ func TestABackupMadeUnderLoadIsConsistent(t *testing.T) {
 	}()
 	for range 3 {
 		data := backupOf(t, db)
-		if _, err := Restore(ctx, bytes.NewReader(data), filepath.Join(t.TempDir(), "new"), Options{}); err != nil {
+		if _, err := Restore(ctx, bytes.NewReader(data), filepath.Join(t.TempDir(), "new"), Options{}, nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -97,7 +97,7 @@ func TestADamagedBackupIsRefusedAndLeavesNothingBehind(t *testing.T) {
 	} {
 		t.Run(c.damage, func(t *testing.T) {
 			dir := t.TempDir()
-			_, err := Restore(ctx, bytes.NewReader(c.do(bytes.Clone(whole))), dir, Options{})
+			_, err := Restore(ctx, bytes.NewReader(c.do(bytes.Clone(whole))), dir, Options{}, nil)
 			if !errors.Is(err, ErrDamaged) {
 				t.Errorf("got %v, want an error about damage", err)
 			}
@@ -153,7 +153,7 @@ func TestRestoreRefusesADirectoryThatIsNotEmpty(t *testing.T) {
 	dir := t.TempDir()
 	db, _ := stocked(t, dir)
 	before := asJSON(t, must(db.Counts(ctx)))
-	if _, err := Restore(ctx, bytes.NewReader(backupOf(t, db)), dir, Options{}); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := Restore(ctx, bytes.NewReader(backupOf(t, db)), dir, Options{}, nil); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("got %v", err)
 	}
 	if after := asJSON(t, must(db.Counts(ctx))); after != before {
@@ -248,5 +248,45 @@ func TestSomethingThatIsNoDatabaseIsRefused(t *testing.T) {
 		if err == nil && r.OK() {
 			t.Errorf("%s was found sound", about)
 		}
+	}
+}
+
+// TestWhatLiesBesideTheStore: a backup brings back what lay beside the store to
+// where the caller says, and to nowhere else.
+func TestWhatLiesBesideTheStore(t *testing.T) {
+	db := newStore(t)
+	content := "a segment"
+	var b bytes.Buffer
+	_, err := db.Backup(ctx, &b, func(context.Context) ([]Beside, error) {
+		return []Beside{{Name: "audit/one", Size: int64(len(content)), Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(content)), nil
+		}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, home := b.Bytes(), t.TempDir()
+	var asked []string
+	place := func(name string) (string, error) {
+		asked = append(asked, name)
+		return filepath.Join(home, "one"), nil
+	}
+	if _, err := Restore(ctx, bytes.NewReader(data), filepath.Join(t.TempDir(), "new"), Options{}, place); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(home, "one")); err != nil || string(got) != content || !slices.Equal(asked, []string{"audit/one"}) {
+		t.Errorf("%q, %v, asked for %q", got, err, asked)
+	}
+	for name, place := range map[string]func(string) (string, error){
+		"there is no place": nil,
+		"it is refused":     func(string) (string, error) { return "", errors.New("it does not belong there") },
+	} {
+		if _, err := Restore(ctx, bytes.NewReader(data), filepath.Join(t.TempDir(), "new"), Options{}, place); !errors.Is(err, ErrDamaged) {
+			t.Errorf("where %s: got %v, want %v", name, err, ErrDamaged)
+		}
+	}
+	_, err = db.Backup(ctx, io.Discard, func(context.Context) ([]Beside, error) { return nil, errors.New("the log is closed") })
+	if err == nil {
+		t.Error("a backup without what belongs beside it was made")
 	}
 }

@@ -160,11 +160,11 @@ func (m *model) restore(rt *rapid.T) {
 		return // it costs as much as everything else together
 	}
 	var b bytes.Buffer
-	if _, err := m.db.Backup(ctx, &b); err != nil {
+	if _, err := m.db.Backup(ctx, &b, nil); err != nil {
 		rt.Fatal(err)
 	}
 	dir := m.t.TempDir()
-	if _, err := Restore(ctx, &b, dir, Options{}); err != nil {
+	if _, err := Restore(ctx, &b, dir, Options{}, nil); err != nil {
 		rt.Fatal(err)
 	}
 	m.db.Close()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -23,8 +24,9 @@ func backupCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a backup of the data directory, while work goes on",
-		Long: "The file holds runs, documents, missions and policies, but not config.yaml and what it names.\n" +
-			"With --to only the holders of the matching age identities can read it; without, anyone who has\nthe file can.",
+		Long: "The file holds runs, documents, missions, policies and the audit log with the appliance's keys for it, but not\n" +
+			"config.yaml and what it names. With --to only the holders of the matching age identities can read it; without,\n" +
+			"anyone who has the file can, and can write that log on in the appliance's name (not read it).",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			recipients, err := recipients(to)
@@ -109,11 +111,15 @@ func restoreCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			n, err := appliance.Restore(c.Context(), appliance.DefaultConfig(g.data), backup)
+			done, err := appliance.Restore(c.Context(), appliance.DefaultConfig(g.data), backup)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(g.Out, "restored %d files to %s; check config.yaml before you serve it\n", n, g.data)
+			fmt.Fprintf(g.Out, "restored %d files to %s; check config.yaml before you serve it\n", done.Files, g.data)
+			if done.Audit {
+				fmt.Fprintf(g.Out, "the audit log goes on from %s; tell the auditors, and see that the other copy is not served any more: two that go on contradict each other\n",
+					done.Made.Format(time.RFC3339))
+			}
 			return nil
 		},
 	}
