@@ -31,6 +31,7 @@ type Appliance struct {
 	Config Config
 	Log    *slog.Logger
 	audit  *audit.Log // nil = the site has no auditors
+	space  *space
 	db     *store.DB
 	models *models
 	engine *engine.Engine
@@ -74,6 +75,11 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		return nil, err
 	}
 	policies.log, policies.wake = log, a.models.announce
+	a.space = newSpace(c.Data, a.audit != nil, a.record, a.models.announce, log)
+	a.models.paused = a.space.paused
+	if err := a.space.look(); err != nil {
+		return nil, err
+	}
 	a.models.inPool = func(id llm.ModelID) bool {
 		return slices.ContainsFunc(policies.Active().Pools, func(p policy.Pool) bool { return slices.Contains(p.Models, id) })
 	}
@@ -103,7 +109,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
 		Upkeep: upkeep{db: a.db, log: a.audit, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
 		UI:     ui, Build: api.Version(build),
-		Audit:  a.event,
+		Audit: a.event, AuditStatus: a.auditStatus, ReadOnly: a.space.refusal,
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,
 		MaxUploadBytes: maxUploadBytes, Log: log, Health: a.health,
 	})
@@ -142,7 +148,7 @@ func (a *Appliance) health() string {
 
 // notices is what everyone on the site should know.
 func (a *Appliance) notices(ctx context.Context) []api.Notice {
-	list := a.auditNotices()
+	list := append(a.space.notices(), a.auditNotices()...)
 	starters, others := 0, 0
 	weights := map[string]bool{}
 	for _, o := range a.models.Offers() {

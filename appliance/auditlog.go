@@ -12,7 +12,6 @@ import (
 
 	"skerry/appliance/api"
 	"skerry/appliance/audit"
-	"skerry/appliance/mission"
 	"skerry/store"
 )
 
@@ -98,41 +97,6 @@ func (a *Appliance) watchAudit(ctx context.Context, cancel context.CancelCauseFu
 		cancel(a.audit.Err())
 	case <-ctx.Done():
 	}
-}
-
-// auditNotices says what everyone should know about the audit log.
-func (a *Appliance) auditNotices() []api.Notice {
-	if a.audit == nil {
-		return []api.Notice{{Code: "no-audit-log", Text: mission.Text{
-			"en": "This site has no auditors, so there is no audit log. It is for evaluation: make a site with skerry init --auditor before real work.",
-			"de": "Diese Instanz hat keine Prüfer und führt daher kein Prüfprotokoll. Sie dient der Erprobung: Legen Sie vor echter Arbeit eine Instanz mit skerry init --auditor an.",
-		}}}
-	}
-	return a.unwitnessed()
-}
-
-// witnessEvery is how often a witness should come by: weekly, as sites that
-// are not connected have to move their records off (SRG-OS-000479).
-const witnessEvery = 7 * 24 * time.Hour
-
-// unwitnessed says since when nobody has looked at the log. Until then its end
-// could be cut off by whoever owns the host.
-func (a *Appliance) unwitnessed() []api.Notice {
-	since, size := a.audit.Enrolment().At, uint64(0)
-	switch c, at, err := audit.Witnessed(filepath.Join(a.Config.Data, AuditDir)); {
-	case err == nil:
-		since, size = at, c.Size
-	case !errors.Is(err, fs.ErrNotExist):
-		a.Log.Warn("the witnessed checkpoint", "error", err)
-	}
-	if time.Since(since) < witnessEvery {
-		return nil
-	}
-	entries := a.audit.Status().Size - size
-	return []api.Notice{{Code: "audit-unwitnessed", Text: mission.Text{
-		"en": fmt.Sprintf("No witness has signed the audit log since %s: %d entries. An auditor signs it with skerry audit cosign.", since.Format(time.DateOnly), entries),
-		"de": fmt.Sprintf("Das Prüfprotokoll wurde seit dem %s von niemandem gegengezeichnet: %d Einträge. Prüfer zeichnen es mit skerry audit cosign.", since.Format("02.01.2006"), entries),
-	}}}
 }
 
 // enrol makes the audit log of a new site, or finds the one of an Init that was

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -67,11 +68,9 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 	if err := a.record(audit.Record{Action: "appliance.started", Object: BuildVersion().Version}); err != nil {
 		return err
 	}
-	watched := make(chan struct{})
-	go func() {
-		a.watchAudit(ctx, cancel)
-		close(watched)
-	}()
+	var watching sync.WaitGroup
+	watching.Go(func() { a.watchAudit(ctx, cancel) })
+	watching.Go(func() { a.space.watch(ctx) })
 	stopped := make(chan error, len(listeners)+1)
 	go func() {
 		settle, done := context.WithTimeout(ctx, settleTimeout)
@@ -106,7 +105,7 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 	for range cap(stopped) {
 		errs = append(errs, <-stopped)
 	}
-	<-watched
+	watching.Wait()
 	if a.audit != nil && a.audit.Err() != nil {
 		return errors.Join(append(errs, a.audit.Err())...)
 	}

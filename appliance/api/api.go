@@ -43,7 +43,10 @@ type Config struct {
 	Currency string                             // code of the site's currency; empty = EUR
 	Notices  func(context.Context) []Notice     // what everyone should know; nil = nothing
 	Audit    func(context.Context, Event) error // returns when the event is in the audit log; nil = there is none
-	Health   func() string                      // "ok", "starting", "stopping"; nil = ok
+	// AuditStatus says how the log stands; nil = there is none
+	AuditStatus func(context.Context) (AuditStatus, error)
+	ReadOnly    func() error  // why nothing new is taken in; nil = always
+	Health      func() string // "ok", "starting", "stopping"; nil = ok
 
 	Hosts          []string      // names that requests may be addressed to, beside loopback names; without port
 	TLS            bool          // served over TLS: cookies are Secure, and HSTS is sent
@@ -102,6 +105,14 @@ func New(c Config) *API {
 	}
 	if c.Audit == nil {
 		c.Audit = func(context.Context, Event) error { return nil }
+	}
+	if c.AuditStatus == nil {
+		c.AuditStatus = func(context.Context) (AuditStatus, error) {
+			return AuditStatus{Space: Space{Mode: SpaceEnough}, Auditors: []AuditorInfo{}}, nil
+		}
+	}
+	if c.ReadOnly == nil {
+		c.ReadOnly = func() error { return nil }
 	}
 	if c.Health == nil {
 		c.Health = func() string { return "ok" }

@@ -126,6 +126,34 @@ func TestNothingWithoutRecord(t *testing.T) {
 	wantProblem(t, "a refusal without a record", w, http.StatusInternalServerError)
 }
 
+// TestReadOnlyMode: nothing new is taken in, and nothing that keeps the site going
+// or makes room is refused. Refusals are on record like any other.
+func TestReadOnlyMode(t *testing.T) {
+	log := &recorder{changes: func() int { return 0 }}
+	s := newSite(t, func(c *api.Config) {
+		c.Audit = log.record
+		c.ReadOnly = func() error {
+			return &api.Error{Status: http.StatusInsufficientStorage, Code: "read-only", Detail: "The disk is nearly full."}
+		}
+	})
+	run := built(1)
+	s.put(run)
+	s.api.Close()
+	goOn := []string{"cancel-run", "check-store", "discard-upload", "new-link", "remove-model", "sign-in", "sign-out", "stop-model", "validate-mission"}
+	for _, o := range operations(s, run) {
+		before := s.changes()
+		w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)})
+		events, _ := log.take()
+		refused := w.Code == http.StatusInsufficientStorage
+		if want := o.method != http.MethodGet && !slices.Contains(goOn, o.id); refused != want {
+			t.Errorf("%s: %d, refused is %t, want %t", o.id, w.Code, refused, want)
+		}
+		if refused && (s.changes() != before || len(events) != 1 || events[0].Outcome != "refused") {
+			t.Errorf("%s was refused: %d changes, recorded %+v", o.id, s.changes()-before, events)
+		}
+	}
+}
+
 // TestLooks: a page that asks again is one look; after a while, or by somebody
 // else, or into something else, it is another.
 func TestLooks(t *testing.T) {

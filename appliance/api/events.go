@@ -253,6 +253,9 @@ func (a *API) liveEvents(ctx context.Context, _ *struct{}) (*huma.StreamResponse
 				if err := a.stillThere(ctx, e); err != nil {
 					return err
 				}
+				if err := a.sendCounts(ctx, e, &l); err != nil { // notices come and go by themselves
+					return err
+				}
 			case it, more := <-items:
 				if !more {
 					return nil
@@ -320,6 +323,9 @@ func (a *API) sendCounts(ctx context.Context, e *emitter, l *live) error {
 		return err
 	}
 	now := LiveCounts{OpenDecisions: c.OpenDecisions, ByState: c.ByState}
+	for _, n := range a.Notices(ctx) {
+		now.Notices = append(now.Notices, n.Code)
+	}
 	if reflect.DeepEqual(now, l.counts) {
 		return nil
 	}

@@ -59,7 +59,7 @@ func (a *API) bindImport() {
 
 	a.bindUpload()
 	bind(a, route[removeIn]{Operation: operation("remove-model", http.MethodDelete, "/models/{id}", "models", "Remove an imported model and its file"),
-		access: asked, action: policy.OperateModels, leaves: true}, a.removeModel)
+		access: asked, action: policy.OperateModels, leaves: true, always: true}, a.removeModel)
 }
 
 // bodyLimit returns the largest body that a request may have: whoever sends

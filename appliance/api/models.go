@@ -21,7 +21,7 @@ func (a *API) bindModels() {
 	bind(a, route[modelIn]{Operation: get("model-card", "/models/{id}/card", "models", "The card of a model: what it is, what it cannot do, how well it did"),
 		access: asked, action: policy.ReadModels}, a.modelCard)
 	bind(a, route[modelIn]{Operation: post("stop-model", "/models/{id}/stop", "models", "Stop a model; runs that need it park"),
-		access: asked, action: policy.OperateModels, leaves: true}, a.stopModel)
+		access: asked, action: policy.OperateModels, leaves: true, always: true}, a.stopModel)
 	bind(a, route[modelIn]{Operation: post("start-model", "/models/{id}/start", "models", "Start a model; runs that wait for it go on"),
 		access: asked, action: policy.OperateModels, leaves: true}, a.startModel)
 	bind(a, route[modelIn]{Operation: post("examine-model", "/models/{id}/exam", "models", "Examine a running model; takes minutes"),

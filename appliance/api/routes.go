@@ -30,6 +30,7 @@ func (a *API) routes() {
 	a.bindPolicy()
 	a.bindHome()
 	a.bindUpkeep()
+	a.bindAudit()
 	neverNull(a.huma.OpenAPI())
 }
 
@@ -62,6 +63,9 @@ type route[I any] struct {
 	// recorded before anything comes of them: a model's file, a process. That
 	// it is asked for is recorded before it is done.
 	leaves bool
+	// always: it is done in read-only mode too, because it keeps nothing or
+	// makes room. Whatever else changes something is refused there.
+	always bool
 }
 
 // reveals says whether an operation that changes nothing shows what is
@@ -98,6 +102,9 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 		}
 		if err == nil && r.reads != "" {
 			err = a.authorize(ctx.Context(), r.reads, policy.Object{})
+		}
+		if err == nil && unsafe(op.Method) && !r.always {
+			err = a.ReadOnly()
 		}
 		if err != nil {
 			g := humagin.Unwrap(ctx)

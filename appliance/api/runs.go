@@ -50,7 +50,7 @@ func (a *API) bindRuns() {
 	bind(a, route[observationsIn]{Operation: get("observations", "/runs/{id}/observations", "runs", "The journal of a run"), access: asked, action: policy.ReadRuns,
 		object: aboutRun(a, func(in *observationsIn) mission.RunID { return in.ID }), reads: policy.ReadRuns, reveals: looks}, a.observations)
 	bind(a, route[cancelIn]{Operation: post("cancel-run", "/runs/{id}/cancel", "runs", "Cancel a run"), access: asked, action: policy.CancelRun,
-		object: aboutRun(a, func(in *cancelIn) mission.RunID { return in.ID }), reads: policy.ReadRuns}, a.cancel)
+		object: aboutRun(a, func(in *cancelIn) mission.RunID { return in.ID }), reads: policy.ReadRuns, always: true}, a.cancel)
 }
 
 // aboutRun makes an object function of a run's id; it also says that a run is

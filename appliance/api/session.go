@@ -63,9 +63,9 @@ type endedOut struct {
 }
 
 func (a *API) bindSession() {
-	bind(a, route[sessionIn]{Operation: post("sign-in", "/session", "session", "Trade a one-time token for a session"), access: open}, a.signIn)
+	bind(a, route[sessionIn]{Operation: post("sign-in", "/session", "session", "Trade a one-time token for a session"), access: open, always: true}, a.signIn)
 	bind(a, route[Locale]{Operation: get("session", "/session", "session", "Who am I"), access: signedIn}, a.session)
-	bind(a, route[struct{}]{Operation: operation("sign-out", http.MethodDelete, "/session", "session", "End the session"), access: signedIn}, a.signOut)
+	bind(a, route[struct{}]{Operation: operation("sign-out", http.MethodDelete, "/session", "session", "End the session"), access: signedIn, always: true}, a.signOut)
 }
 
 // signIn spends a one-time token. The new session has a new token, whatever

@@ -26,8 +26,9 @@ type Session struct {
 // Notice is something that everyone on the site should know, for example that
 // only starter models are installed.
 type Notice struct {
-	Code string       `json:"code" doc:"Name that programs may branch on, like starter-models."`
-	Text mission.Text `json:"text"`
+	Code   string       `json:"code" doc:"Name that programs may branch on, like starter-models."`
+	Text   mission.Text `json:"text"`
+	Urgent bool         `json:"urgent,omitempty" doc:"It stays until it no longer holds; nobody can put it aside."`
 }
 
 // MissionEntry is a mission in a list: the version that new runs use, and the
@@ -391,4 +392,5 @@ type Version struct {
 type LiveCounts struct {
 	OpenDecisions int            `json:"openDecisions"`
 	ByState       map[string]int `json:"byState"`
+	Notices       []string       `json:"notices,omitempty" doc:"Codes of the notices that hold now; their text is in the session."`
 }

@@ -91,7 +91,7 @@ func (a *API) bindUpload() {
 	doc.Paths[prefix+path+"/{upload}/import"].Post.Responses["200"] = &huma.Response{Description: "The same file was imported before.",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[ModelEntry](doc)}}}
 	bind(a, route[uploadIn]{Operation: operation("discard-upload", http.MethodDelete, path+"/{upload}", "models", "Forget an upload and what has come of it"),
-		access: asked, action: policy.OperateModels, leaves: true}, a.discardUpload)
+		access: asked, action: policy.OperateModels, leaves: true, always: true}, a.discardUpload)
 }
 
 // UploadList is the uploads that are under way.

@@ -122,8 +122,8 @@ type Wrapped struct {
 	Age       []byte `json:"age"`       // an age file that holds the key
 }
 
-// fingerprint names a recipient without giving its text, which is long.
-func fingerprint(recipient string) string {
+// RecipientFingerprint names a recipient without giving its text, which is long.
+func RecipientFingerprint(recipient string) string {
 	sum := sha256.Sum256([]byte(recipient))
 	return hex.EncodeToString(sum[:])
 }
@@ -171,7 +171,7 @@ func wrap(k key, texts []string) ([]Wrapped, error) {
 		if err := w.Close(); err != nil {
 			return nil, fmt.Errorf("wrap to %s: %w", texts[i], err)
 		}
-		list = append(list, Wrapped{fingerprint(texts[i]), b.Bytes()})
+		list = append(list, Wrapped{RecipientFingerprint(texts[i]), b.Bytes()})
 	}
 	return list, nil
 }

@@ -165,6 +165,7 @@ func (l *Log) addRecord(text []byte) {
 		return sealRecord(dst, mk, text, head, l.seg.leaf)
 	})
 	l.seg.records++
+	l.count++
 }
 
 func (l *Log) add(kind byte, size int, seal func(dst, head []byte) []byte) {
@@ -200,12 +201,12 @@ func (l *Log) flush() error {
 		l.buf = nil
 	}
 	l.buf = l.buf[:0]
-	s := Status{Segment: l.seg.number, Size: l.tree.size, At: l.opts.Now()}
+	s := Status{Segment: l.seg.number, Size: l.tree.size, Records: l.count, At: l.opts.Now()}
 	if old := l.status.Load(); old != nil {
-		s.Signed = old.Signed
+		s.Signed, s.SignedAt = old.Signed, old.SignedAt
 	}
 	if l.seg.signedRecords == l.seg.records {
-		s.Signed = l.tree.size
+		s.Signed, s.SignedAt = l.tree.size, s.At
 	}
 	l.status.Store(&s)
 	return nil

@@ -321,7 +321,7 @@ const maxChain = 1 << 24
 func (v *verification) open(h *header) error {
 	var want []string
 	for _, r := range v.Enrolment.Recipients {
-		want = append(want, fingerprint(r))
+		want = append(want, RecipientFingerprint(r))
 	}
 	var have []string
 	for _, w := range h.Recipients {

@@ -106,14 +106,18 @@ type Log struct {
 	chain chainState
 	tree  frontier
 	buf   []byte
+	count uint64 // records since the log was opened
 }
 
 // Status says how far the log is.
 type Status struct {
 	Segment uint64    // that is being written
 	Size    uint64    // leaves
-	Signed  uint64    // leaves that a checkpoint covers
+	Records uint64    // since the log was opened
 	At      time.Time // of the last write
+
+	Signed   uint64 // leaves that the last checkpoint covers, and itself
+	SignedAt time.Time
 }
 
 // batch is a list of records that become durable together.

@@ -35,6 +35,7 @@ var grants = map[Action][]string{
 	ReadModels:     {Viewer, User, Approver, Author, Admin, Auditor, Service},
 	OperateModels:  {Admin},
 	ReadPolicy:     {Approver, Author, Admin, Auditor},
+	ReadAudit:      {Viewer, User, Approver, Author, Admin, Auditor},
 	WritePolicy:    {Admin},
 	Backup:         {Admin},
 	Administer:     {Admin},

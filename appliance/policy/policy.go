@@ -180,6 +180,7 @@ const (
 	ReadModels     Action = "models:read"
 	OperateModels  Action = "models:operate"
 	ReadPolicy     Action = "policy:read"
+	ReadAudit      Action = "audit:read" // how the log stands; what it says is for auditors, elsewhere
 	WritePolicy    Action = "policy:write"
 	Backup         Action = "store:backup"
 	Administer     Action = "site:administer"

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join, relative } from "node:path";
 import type { DecisionDetail, ModelEntry, RailEvent, RunDetail, Summary } from "../src/api/client.ts";
 import { home, missionDetail, missions, models, samples, summaries } from "./fixtures/catalogue.ts";
-import { document, session } from "./fixtures/rail.ts";
+import { audit, document, session } from "./fixtures/rail.ts";
 import type { Fixture } from "./fixtures/runs.ts";
 
 // A stand-in for the appliance that shows states which are hard to reach or to
@@ -124,6 +124,8 @@ export class Fake {
         return json(res, session);
       case "home":
         return json(res, home(this.runs, [...this.decisions.values()]));
+      case "audit":
+        return json(res, audit);
       case "version":
         return json(res, { version: "0.1.0", commit: "f5649e8", go: "go1.26", target: "linux/amd64" });
       case "missions":

@@ -36,6 +36,7 @@ const pages: [string, string, string][] = [
   ["decisions", "/decisions", "Release this payment?"],
   ["decision", "/decisions/d1", "The total of 14,994.00 EUR"],
   ["models", "/models", "Both pools use the same weights for now"],
+  ["audit", "/audit", "2,345 entries"],
   ["about", "/about", "Apache-2.0"],
   ["lost", "/nowhere", "Nothing lives at this address"],
 ];

@@ -12,6 +12,7 @@ const RunPage = lazy(() => import("./run/run-page.tsx"));
 const DecisionsPage = lazy(() => import("./decision/decisions-page.tsx"));
 const DecisionPage = lazy(() => import("./decision/decision-page.tsx"));
 const ModelsPage = lazy(() => import("./model/models-page.tsx"));
+const AuditPage = lazy(() => import("./audit/audit-page.tsx"));
 const AboutPage = lazy(() => import("./about/about-page.tsx"));
 
 /** Every page by its address. Each but the first is loaded when it is opened. */
@@ -29,6 +30,7 @@ export const router = createBrowserRouter([
       { path: "decisions", Component: DecisionsPage },
       { path: "decisions/:id", Component: DecisionPage },
       { path: "models", Component: ModelsPage },
+      { path: "audit", Component: AuditPage },
       { path: "about", Component: AboutPage },
       { path: "*", Component: NotFound },
     ],

@@ -19,6 +19,11 @@ func (c *Client) Check(ctx context.Context) (api.StoreReport, error) {
 	return send[api.StoreReport](ctx, c, http.MethodPost, "/check", nil)
 }
 
+// AuditStatus returns how the audit log stands.
+func (c *Client) AuditStatus(ctx context.Context) (api.AuditStatus, error) {
+	return get[api.AuditStatus](ctx, c, "/audit")
+}
+
 // Backup writes a backup to w. After an error w holds a part of one.
 func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	resp, err := c.call(ctx, http.MethodGet, "/backup", nil, nil)

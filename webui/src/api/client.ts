@@ -38,6 +38,7 @@ export type Importing = Schemas["Importing"];
 export type UploadedFile = Schemas["UploadedFile"];
 export type FinishUpload =
   paths["/api/v1/model-uploads/{upload}/import"]["post"]["requestBody"]["content"]["application/json"];
+export type AuditStatus = Schemas["AuditStatus"];
 export type LiveCounts = Schemas["LiveCounts"];
 export type RunFilter = Omit<NonNullable<paths["/api/v1/runs"]["get"]["parameters"]["query"]>, "cursor" | "limit">;
 export type StartInput = Schemas["StartBody"]["input"];

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the audit log stands */
+        get: operations["audit-status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/backup": {
         parameters: {
             query?: never;
@@ -795,6 +812,69 @@ export interface components {
             };
             that: string;
         };
+        AuditStatus: {
+            /** @description Whom everything is sealed to. */
+            auditors: components["schemas"]["AuditorInfo"][];
+            /**
+             * Format: int64
+             * @description Leaves of the log's tree: records, checkpoints, beginnings and ends of segments.
+             */
+            entries?: number;
+            /** @description SHA-256 of enrolment.json, hex. Auditors compare it with what they wrote down. */
+            fingerprint?: string;
+            /** @description False where the site was made without auditors: nothing is recorded then. */
+            kept: boolean;
+            /** @description Name of the log, which its checkpoints carry. */
+            log?: string;
+            /** @description No witness has signed for a week. */
+            overdue?: boolean;
+            /**
+             * Format: int64
+             * @description Records since the start of the appliance.
+             */
+            records?: number;
+            /**
+             * Format: int64
+             * @description Number of the segment that is being written.
+             */
+            segment?: number;
+            /**
+             * Format: int64
+             * @description Entries that the last signed checkpoint covers.
+             */
+            signed?: number;
+            /** Format: date-time */
+            signedAt?: string;
+            /** Format: date-time */
+            since?: string;
+            space: components["schemas"]["Space"];
+            /**
+             * Format: int64
+             * @description Entries since then. Whoever owns the host could cut them off unnoticed, unless somebody has kept a later checkpoint.
+             */
+            unwitnessed?: number;
+            /**
+             * Format: int64
+             * @description Entries that a witness has countersigned.
+             */
+            witnessed?: number;
+            /** Format: date-time */
+            witnessedAt?: string;
+            /**
+             * Format: date-time
+             * @description Of the last entry.
+             */
+            written?: string;
+        };
+        AuditorInfo: {
+            /** @description SHA-256 of the recipient's text, hex. */
+            fingerprint: string;
+            /**
+             * @description Of the key.
+             * @enum {string}
+             */
+            kind: "hybrid" | "x25519" | "other";
+        };
         Bar: {
             figure: components["schemas"]["Figure"];
             met: boolean;
@@ -1381,6 +1461,8 @@ export interface components {
             byState: {
                 [key: string]: number;
             };
+            /** @description Codes of the notices that hold now; their text is in the session. */
+            notices?: string[];
             /** Format: int64 */
             openDecisions: number;
         };
@@ -1629,6 +1711,8 @@ export interface components {
             text: {
                 [key: string]: string;
             };
+            /** @description It stays until it no longer holds; nobody can put it aside. */
+            urgent?: boolean;
         };
         ObservationPage: {
             /**
@@ -2154,6 +2238,17 @@ export interface components {
             /** @description From the one-time sign-in link. */
             token: string;
         };
+        Space: {
+            /** Format: int64 */
+            freeBytes: number;
+            /**
+             * @description In read-only, nothing new is taken in and no model is called, until there is more room.
+             * @enum {string}
+             */
+            mode: "enough" | "low" | "read-only";
+            /** Format: int64 */
+            totalBytes: number;
+        };
         Span: {
             /** Format: int64 */
             end: number;
@@ -2391,6 +2486,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "audit-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     backup: {
         parameters: {
             query?: never;

@@ -6,12 +6,14 @@ import {
   type LiveCounts,
   type RunFilter,
   type RunPage,
+  type Session,
   type Summary,
 } from "../api/client.ts";
 import { decisionKeys } from "../decision/queries.ts";
 import { homeKey } from "../home/queries.ts";
 import { patchPages } from "../run/lists.ts";
 import { runKeys } from "../run/queries.ts";
+import { sessionKey } from "../session/session.tsx";
 
 interface Live {
   connection: Connection;
@@ -29,6 +31,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       void queries.invalidateQueries({ queryKey: homeKey });
       void queries.invalidateQueries({ queryKey: runKeys.counts });
     }, 700);
+    // The first counts bring what the session has told already.
+    let told = (queries.getQueryData<Session>(sessionKey)?.notices ?? []).map((n) => n.code).join(" ");
     const stop = followSite(
       {
         run: (s) => {
@@ -36,6 +40,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
           soon.call();
         },
         counts: (counts) => {
+          const codes = (counts.notices ?? []).join(" ");
+          if (codes !== told) {
+            told = codes;
+            void queries.invalidateQueries({ queryKey: sessionKey });
+          }
           setLive((l) => ({ ...l, counts }));
           void queries.invalidateQueries({ queryKey: decisionKeys.lists });
         },

@@ -12,7 +12,7 @@ export function Notices() {
   const { t, text } = useI18n();
   const { notices } = useSession();
   const [seen, setSeen] = useState<string[]>(() => (sessionStorage.getItem(storageKey) ?? "").split(" "));
-  const open = notices.filter((n) => !seen.includes(n.code));
+  const open = notices.filter((n) => n.urgent || !seen.includes(n.code));
   if (open.length === 0) return null;
   const close = (code: string) => {
     const next = [...seen, code];
@@ -22,10 +22,10 @@ export function Notices() {
   return (
     <aside aria-label={t("notices")} className={css["notices"]}>
       {open.map((n) => (
-        <div key={n.code} className={css["notice"]}>
-          <Icon name="info" />
+        <div key={n.code} className={css["notice"]} data-urgent={n.urgent} role={n.urgent ? "alert" : undefined}>
+          <Icon name={n.urgent ? "alert" : "info"} />
           <p>{text(n.text)}</p>
-          <CloseButton size="sm" aria-label={t("notice.close")} onClick={() => close(n.code)} />
+          {!n.urgent && <CloseButton size="sm" aria-label={t("notice.close")} onClick={() => close(n.code)} />}
         </div>
       ))}
     </aside>

@@ -143,6 +143,9 @@ function AccountMenu() {
           <span>{session.who.roles.map((r) => word("role", r)).join(", ")}</span>
         </div>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/audit" leftSection={<Icon name="shield" />}>
+          {t("nav.audit")}
+        </Menu.Item>
         <Menu.Item component={Link} to="/about" leftSection={<Icon name="info" />}>
           {t("nav.about")}
         </Menu.Item>

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext } from "react";
 import { api, holdCsrfToken, type Session, unwrap } from "../api/client.ts";
 
-const key = ["session"];
+export const sessionKey = ["session"];
 
 function hold(session: Session): Session {
   holdCsrfToken(session.csrf);
@@ -11,7 +11,7 @@ function hold(session: Session): Session {
 
 export function useSessionQuery() {
   return useQuery({
-    queryKey: key,
+    queryKey: sessionKey,
     queryFn: async () => hold(await unwrap(api.GET("/api/v1/session"))),
     staleTime: Infinity,
     retry: false,
@@ -22,7 +22,7 @@ export function useSignIn() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (token: string) => hold(await unwrap(api.POST("/api/v1/session", { body: { token } }))),
-    onSuccess: (session) => queries.setQueryData(key, session),
+    onSuccess: (session) => queries.setQueryData(sessionKey, session),
   });
 }
 
