@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	bolt "go.etcd.io/bbolt"
 
+	"skerry/appliance/audit"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
 	"skerry/store/storetest"
@@ -23,44 +25,77 @@ import (
 // one append is one step of a run, that of the intent or that of the result.
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 16, 256} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			db, err := Open(b.TempDir(), Options{})
-			if err != nil {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers, nil) })
+	}
+}
+
+// BenchmarkAudit is the same without an audit log and with one: what it costs
+// that a step is answered when both journal and log have it.
+func BenchmarkAudit(b *testing.B) {
+	for _, writers := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprintf("off/writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers, nil) })
+		b.Run(fmt.Sprintf("on/writers=%d", writers), func(b *testing.B) {
+			var recipients []string
+			for range audit.MinRecipients {
+				id, err := age.GenerateHybridIdentity()
+				if err != nil {
+					b.Fatal(err)
+				}
+				recipients = append(recipients, id.Recipient().String())
+			}
+			o := audit.Options{Dir: b.TempDir(), KeyDir: b.TempDir()}
+			if _, err := audit.Enrol(o.Dir, o.KeyDir, recipients, time.Now()); err != nil {
 				b.Fatal(err)
 			}
-			defer db.Close()
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			groups := db.groups.Load()
-			b.ResetTimer()
-			var wg sync.WaitGroup
-			for w := range writers {
-				wg.Go(func() {
-					for n := uint64(w) << 32; ; n++ {
-						r := storetest.New(n, storetest.Epoch.Add(time.Duration(n&0xffffffff)*time.Second), "invoice", "").Whole("internal", "starter", "approved")
-						for i := range r.All {
-							if left.Add(-1) < 0 {
-								return
-							}
-							s := r.Fold.Summary()
-							s.Seq = uint64(i + 1)
-							if i+1 < len(r.All) {
-								s.State, s.Verdict = mission.Running, ""
-							}
-							if err := db.Append(ctx, r.ID(), uint64(i), s, r.All[i]); err != nil {
-								b.Error(err)
-								return
-							}
-						}
-					}
-				})
+			var l *audit.Log
+			benchmarkAppend(b, writers, &Audit{Log: "bench", Open: func(epoch uint64) (_ Auditor, err error) {
+				o.Epoch = epoch
+				l, err = audit.Open(o)
+				return l, err
+			}})
+			if err := l.Close(); err != nil {
+				b.Error(err)
 			}
-			wg.Wait()
-			b.StopTimer()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
-			b.ReportMetric(float64(b.N)/float64(db.groups.Load()-groups), "appends/commit")
 		})
 	}
+}
+
+func benchmarkAppend(b *testing.B, writers int, log *Audit) {
+	db, err := Open(b.TempDir(), Options{Audit: log})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	groups := db.groups.Load()
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for n := uint64(w) << 32; ; n++ {
+				r := storetest.New(n, storetest.Epoch.Add(time.Duration(n&0xffffffff)*time.Second), "invoice", "").Whole("internal", "starter", "approved")
+				for i := range r.All {
+					if left.Add(-1) < 0 {
+						return
+					}
+					s := r.Fold.Summary()
+					s.Seq = uint64(i + 1)
+					if i+1 < len(r.All) {
+						s.State, s.Verdict = mission.Running, ""
+					}
+					if err := db.Append(ctx, r.ID(), uint64(i), s, r.All[i]); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+	b.ReportMetric(float64(b.N)/float64(db.groups.Load()-groups), "appends/commit")
 }
 
 // BenchmarkAppendPeer does the least that can be called the same with bbolt

@@ -35,7 +35,7 @@ func auditCommand(g *globals) *cobra.Command {
 			"it back: what was recorded is sealed to the auditors' keys. Every verb works on a copy of the folder, on\n" +
 			"any machine.",
 	}
-	c.AddCommand(auditKeygen(g), auditVerify(g), auditDecrypt(g), auditExport(g), auditProve(g), auditCheckProof(g), auditCosign(g), auditDiff(g))
+	c.AddCommand(auditKeygen(g), auditVerify(g), auditDecrypt(g), auditExport(g), auditRuns(g), auditProve(g), auditCheckProof(g), auditCosign(g), auditDiff(g))
 	return c
 }
 
@@ -97,6 +97,8 @@ func auditors(files []string) ([]age.Identity, error) {
 	}
 	return list, nil
 }
+
+var errNoIdentity = errors.New("records are sealed; name the file of an auditor's key with --identity")
 
 // errFaults is the end of a verb that has found faults and said so.
 var errFaults = exit{code: ExitError}
@@ -202,7 +204,7 @@ func saveOver(path string, b []byte) error {
 // read exports every record of the log to g.Out, and the report to g.Err.
 func (f *auditFlags) read(dir, format string, keep func(*audit.Record) bool) error {
 	if len(f.identities) == 0 {
-		return exit{ExitUsage, errors.New("records are sealed; name the file of an auditor's key with --identity")}
+		return exit{ExitUsage, errNoIdentity}
 	}
 	check, err := f.check(dir)
 	if err != nil {

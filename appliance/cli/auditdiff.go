@@ -21,7 +21,7 @@ func auditDiff(g *globals) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(f.identities) == 0 {
-				return exit{ExitUsage, errors.New("records are sealed; name the file of an auditor's key with --identity")}
+				return exit{ExitUsage, errNoIdentity}
 			}
 			check, err := f.check(args[0])
 			if err != nil {

@@ -36,7 +36,7 @@ func auditProve(g *globals) *cobra.Command {
 				return exit{ExitUsage, errors.New("name either a run with --run or entries with --seq")}
 			}
 			if len(f.identities) == 0 && (run != "" || reveal) {
-				return exit{ExitUsage, errors.New("records are sealed; name the file of an auditor's key with --identity")}
+				return exit{ExitUsage, errNoIdentity}
 			}
 			wanted := map[uint64]bool{}
 			for _, n := range seqs {

@@ -11,13 +11,66 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
+	"skerry/store"
 )
 
 // BenchmarkRuns drives routine invoices from start to verdict on an instant
 // model, durable at every step.
 func BenchmarkRuns(b *testing.B) {
-	w := newWorld(b, nil)
+	benchmarkRuns(b, newWorld(b, nil))
+}
+
+// BenchmarkAudit is the same without an audit log, and with one that every step
+// is recorded in before anything comes of it.
+func BenchmarkAudit(b *testing.B) {
+	b.Run("off", func(b *testing.B) { benchmarkRuns(b, newWorld(b, nil)) })
+	b.Run("on", func(b *testing.B) {
+		log := auditLog(b) // is closed after the store
+		w := newWorld(b, nil)
+		if err := w.db.Close(); err != nil {
+			b.Fatal(err)
+		}
+		w.audit = log
+		w.open()
+		benchmarkRuns(b, w)
+	})
+}
+
+// auditLog makes a log that two auditors can read.
+func auditLog(b *testing.B) *store.Audit {
+	b.Helper()
+	var recipients []string
+	for range audit.MinRecipients {
+		id, err := age.GenerateHybridIdentity()
+		if err != nil {
+			b.Fatal(err)
+		}
+		recipients = append(recipients, id.Recipient().String())
+	}
+	o := audit.Options{Dir: b.TempDir(), KeyDir: b.TempDir()}
+	if _, err := audit.Enrol(o.Dir, o.KeyDir, recipients, time.Now()); err != nil {
+		b.Fatal(err)
+	}
+	var l *audit.Log
+	b.Cleanup(func() {
+		if l != nil {
+			if err := l.Close(); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	return &store.Audit{Log: "bench", Open: func(epoch uint64) (_ store.Auditor, err error) {
+		o.Epoch = epoch
+		l, err = audit.Open(o)
+		return l, err
+	}}
+}
+
+func benchmarkRuns(b *testing.B, w *world) {
 	w.config.Log = nil
 	w.start()
 	r := w.request(invoice{}.String())

@@ -85,6 +85,7 @@ type world struct {
 	cancel  context.CancelFunc
 	done    chan error
 	logs    *logs
+	audit   *store.Audit
 	durable bool // fsync: only where power or speed matters
 	began   time.Time
 	wrap    func(*gateway.Gateway) engine.Models // nil = the gateway itself
@@ -181,7 +182,7 @@ func classNames(p *policy.Policy) []llm.DataClass {
 
 func (w *world) open() {
 	w.t.Helper()
-	db, err := store.Open(w.dir, store.Options{NoSync: !w.durable})
+	db, err := store.Open(w.dir, store.Options{NoSync: !w.durable, Audit: w.audit})
 	if err != nil {
 		w.t.Fatal(err)
 	}
