@@ -148,8 +148,11 @@ test-trust: ## the long forms of the audit log's tests: every byte flipped, 1,00
 	SKERRY_TRUST=1 go test -timeout 120m -v -run 'TestEveryByte|TestEveryFrame|TestSegments|TestKill|TestPlantedMissingSync' ./appliance/audit
 
 .PHONY: bench-trust
-bench-trust: ## appends per second and their p99 with 64 writers, records verified and opened per second
-	go test -run '^$$' -bench 'Append|VerifyDecrypt' -benchtime 3s ./appliance/audit
+bench-trust: ## the audit log: appends per second and their p99, records verified and opened per second, what it costs the main job
+	go test -run '^$$' -bench 'Append|VerifyDecrypt' -benchtime 3s -count 3 ./appliance/audit
+	go test -run '^$$' -bench Audit -benchtime 2s -count 3 ./store
+	# A number of runs, not a time: the first ones only fill the queue, and a time would be guessed from them.
+	go test -run '^$$' -bench Audit -benchtime 1000x -count 3 ./appliance/engine
 
 .PHONY: fuzz
 FUZZTIME ?= 30s
