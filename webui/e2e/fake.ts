@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, relative } from "node:path";
-import type { DecisionDetail, ModelEntry, RailEvent, RunDetail, Summary } from "../src/api/client.ts";
+import type { DecisionDetail, ModelEntry, RailEvent, RunDetail, Session, Summary } from "../src/api/client.ts";
 import { home, missionDetail, missions, models, samples, summaries } from "./fixtures/catalogue.ts";
 import { audit, document, session } from "./fixtures/rail.ts";
 import type { Fixture } from "./fixtures/runs.ts";
@@ -26,6 +26,8 @@ const types: Record<string, string> = {
 const pages = new URL("../../embed/build/webui/", import.meta.url).pathname;
 
 export class Fake {
+  /** Notices beside the one that is always there. */
+  notices: Session["notices"] = [];
   signedIn = true;
   runs: Summary[] = [];
   details = new Map<string, RunDetail>();
@@ -121,7 +123,7 @@ export class Fake {
     const [kind = "", id = "", sub = ""] = path.split("/").map(decodeURIComponent);
     switch (kind) {
       case "session":
-        return json(res, session);
+        return json(res, { ...session, notices: [...session.notices, ...this.notices] });
       case "home":
         return json(res, home(this.runs, [...this.decisions.values()]));
       case "audit":

@@ -72,6 +72,20 @@ test("a file that is too large is named, and nothing is sent", async () => {
   await leave(seat);
 });
 
+test("an urgent notice stays, and the others can be put aside", async () => {
+  fake.notices = [{ code: "disk-read-only", urgent: true, text: { en: "The disk of the appliance is nearly full." } }];
+  const seat = await sit(browser, origin);
+  await seat.page.goto("/audit");
+  await seat.page.getByRole("alert").getByText("nearly full").waitFor();
+  await accessible(seat.page);
+  await picture(seat.page, "notice-urgent");
+  await seat.page.getByRole("button", { name: "Put this notice aside" }).click();
+  expect(await seat.page.getByText("Only starter models are installed").count()).toBe(0);
+  expect(await seat.page.getByText("nearly full").count()).toBe(1);
+  fake.notices = [];
+  await leave(seat);
+});
+
 test("the sign-in page is accessible and says how to get a link", async () => {
   fake.signedIn = false;
   const seat = await sit(browser, origin, { size: "narrow" });
