@@ -21,6 +21,7 @@ import (
 	"skerry/appliance/gateway"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
+	"skerry/appliance/people"
 	"skerry/appliance/policy"
 	"skerry/embed"
 	"skerry/store"
@@ -103,11 +104,13 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 		MaxActive: c.Runs, DocumentBytes: max(c.DocumentBytes, maxUploadBytes), Log: log,
 	})
 	ui, _ := embed.UI()
+	address := func() string { return *cmp.Or(a.url.Load(), new(string)) }
 	build := BuildVersion()
 	a.api = api.New(api.Config{
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
-		Upkeep: upkeep{db: a.db, log: a.audit, url: func() string { return *cmp.Or(a.url.Load(), new(string)) }},
+		Upkeep: upkeep{db: a.db, log: a.audit, url: address},
+		People: accounts{db: a.db, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: address, now: time.Now},
 		UI:     ui, Build: api.Version(build),
 		Audit: a.event, AuditStatus: a.auditStatus, ReadOnly: a.space.refusal,
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,

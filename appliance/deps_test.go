@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"skerry/appliance/catalogue": {"skerry/plugins/local/gguf", "skerry/plugins/local/safetensors", "skerry/plugins/local/dialect", "golang.org/x/sys/unix"},
 	"skerry/appliance/exam":      {"skerry/appliance/llm"},
 	"skerry/appliance/audit":     {"filippo.io/age", "filippo.io/mldsa", "golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
+	"skerry/appliance/people":    {"github.com/trustelem/zxcvbn", "golang.org/x/crypto/argon2"},
 	"skerry/appliance/gateway":   {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission"},
 	"skerry/appliance/engine":    {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/gateway", "github.com/oklog/ulid/v2", "github.com/cockroachdb/apd/v3"},
 	"skerry/appliance/document":  {"golang.org/x/text/...", "github.com/ledongthuc/pdf", "github.com/pdfcpu/pdfcpu/..."},

@@ -37,9 +37,10 @@ import (
 //	settings        setting                            JSON document
 //	sessions        SHA-256 of the token               Session, JSON
 //	links           SHA-256 of the token               Link, JSON
+//	users           login                              User, JSON
 //	outbox          transaction:8                      outgoing, JSON; what is still to be recorded in the audit log
 //
-// journal, missions, policies, settings, sessions and links are primary; all
+// journal, missions, policies, settings, sessions, links and users are primary; all
 // others but the outbox can be rebuilt from the journal ([DB.Rebuild]).
 type bucket string
 
@@ -60,11 +61,12 @@ const (
 	bucketSettings       bucket = "settings"
 	bucketSessions       bucket = "sessions"
 	bucketLinks          bucket = "links"
+	bucketUsers          bucket = "users"
 )
 
 var primaryBuckets = []bucket{
 	bucketMeta, bucketJournal, bucketMissions, bucketMissionSources, bucketPolicies, bucketPolicySources,
-	bucketSettings, bucketSessions, bucketLinks,
+	bucketSettings, bucketSessions, bucketLinks, bucketUsers,
 }
 
 // derivedBuckets hold nothing that the journal does not say.

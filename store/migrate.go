@@ -28,6 +28,10 @@ var migrations = []migration{
 		}
 		return nil
 	}},
+	{"users", func(t *tx) error {
+		_, err := t.CreateBucketIfNotExists([]byte(bucketUsers))
+		return err
+	}},
 }
 
 var keySchema = []byte("schema")

@@ -30,6 +30,7 @@ type Session struct {
 // Link is a one-time sign-in link. Only the SHA-256 of its token is stored.
 type Link struct {
 	Principal policy.Principal `json:"principal"`
+	User      string           `json:"user,omitempty"` // login of the account that it is for: it sets the password
 	ExpiresAt time.Time        `json:"expiresAt"`
 }
 
@@ -167,6 +168,21 @@ func (db *DB) RevokeSessions(ctx context.Context, principal string) (int, error)
 // NewLink returns the token of a link that signs who in once, within lifetime.
 // Links that have expired are removed on the way.
 func (db *DB) NewLink(ctx context.Context, who policy.Principal, lifetime time.Duration) (string, error) {
+	return db.newLink(ctx, Link{Principal: who}, lifetime)
+}
+
+// NewUserLink is [DB.NewLink] for an account: whoever has it can set the
+// password, once. It returns an error wrapping [mission.ErrNotFound] if there is
+// no such account.
+func (db *DB) NewUserLink(ctx context.Context, login string, lifetime time.Duration) (string, error) {
+	u, err := db.User(ctx, login)
+	if err != nil {
+		return "", err
+	}
+	return db.newLink(ctx, Link{Principal: u.Principal(), User: login}, lifetime)
+}
+
+func (db *DB) newLink(ctx context.Context, l Link, lifetime time.Duration) (string, error) {
 	token, key, err := db.newToken()
 	if err != nil {
 		return "", fmt.Errorf("new sign-in link: %w", err)
@@ -176,8 +192,9 @@ func (db *DB) NewLink(ctx context.Context, who policy.Principal, lifetime time.D
 		if err := t.dropExpired(now); err != nil {
 			return err
 		}
-		t.record(audit.Record{Action: "link.made", Object: who.ID})
-		return t.putJSON(bucketLinks, key, Link{who, now.Add(lifetime)})
+		t.record(audit.Record{Action: "link.made", Object: l.Principal.ID})
+		l.ExpiresAt = now.Add(lifetime)
+		return t.putJSON(bucketLinks, key, l)
 	})
 	if err != nil {
 		return "", fmt.Errorf("new sign-in link: %w", err)
@@ -194,12 +211,11 @@ func (db *DB) Redeem(ctx context.Context, link string, lifetime time.Duration, n
 		return "", Session{}, fmt.Errorf("redeem sign-in link: %w", err)
 	}
 	err = db.update(ctx, func(t *tx) error {
-		var l Link
-		ok, err := t.getJSON(bucketLinks, hashKey(link), &l)
+		l, err := t.link(link)
 		if err != nil {
 			return err
 		}
-		if !ok || !db.now().Before(l.ExpiresAt) {
+		if l.User != "" { // it sets a password, or nothing
 			return mission.ErrNotFound
 		}
 		s.Principal = l.Principal

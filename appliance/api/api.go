@@ -36,6 +36,7 @@ type Config struct {
 	Blobs     Blobs
 	Sessions  Sessions
 	Upkeep    Upkeep
+	People    People
 
 	UI       fs.FS                              // built pages; nil = none
 	Build    Version                            // what is installed

@@ -40,7 +40,7 @@ func operations(s *site, run *storetest.Run) []operation {
 			case strings.Contains(template, "/models/"):
 				id = "starter"
 			}
-			path := strings.NewReplacer("{name}", "invoice", "{id}", id, "{input}", "document", "{file}", "routine-01.txt", "{upload}", strings.Repeat("a", 32), "{number}", "0").Replace(template)
+			path := strings.NewReplacer("{login}", "bob", "{name}", "invoice", "{id}", id, "{input}", "document", "{file}", "routine-01.txt", "{upload}", strings.Repeat("a", 32), "{number}", "0").Replace(template)
 			path += map[string]string{"import-model": "?file=tiny.gguf", "remove-model": "?force=true"}[op.OperationID]
 			list = append(list, operation{op.OperationID, method, path, template, bodyFor(op.OperationID, run), op})
 		}
@@ -50,8 +50,14 @@ func operations(s *site, run *storetest.Run) []operation {
 
 func bodyFor(id string, run *storetest.Run) string {
 	switch id {
-	case "sign-in":
+	case "sign-in", "invitee":
 		return `{"token":"x"}`
+	case "enrol":
+		return `{"token":"x","password":"x"}`
+	case "add-person":
+		return `{"login":"eve","name":"Eve","roles":[]}`
+	case "change-person":
+		return `{"disabled":true}`
 	case "start-run":
 		return `{"input":{"document":{"sample":"routine-01.txt"}}}`
 	case "cancel-run":
@@ -80,7 +86,9 @@ func headerFor(id string) map[string]string {
 	return nil
 }
 
-func (s *site) changes() int { return s.engine.changed() + s.lib.changes + s.models.changes + s.puts }
+func (s *site) changes() int {
+	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes
+}
 
 // TestEveryOperationIsGuarded: whoever is not signed in gets 401, whoever has
 // no role gets 403, nothing changes meanwhile, and what changes something asks
@@ -89,7 +97,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	s := newSite(t)
 	run := built(1)
 	s.put(run)
-	public := map[string]bool{"sign-in": true, "health": true}
+	public := map[string]bool{"sign-in": true, "invitee": true, "enrol": true, "health": true}
 	self := map[string]bool{"session": true, "sign-out": true, "version": true, "openapi": true} // about the caller, or about nothing
 	guards := s.api.Guards()
 	ops := operations(s, run)
@@ -124,7 +132,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 		t.Errorf("walked %d operations of %d", len(ops), len(guards))
 	}
 	for _, r := range s.api.Routes() {
-		template := strings.NewReplacer(":name", "{name}", ":id", "{id}", ":input", "{input}", ":file", "{file}", ":upload", "{upload}", ":number", "{number}").Replace(r.Path)
+		template := strings.NewReplacer(":login", "{login}", ":name", "{name}", ":id", "{id}", ":input", "{input}", ":file", "{file}", ":upload", "{upload}", ":number", "{number}").Replace(r.Path)
 		if s.api.Document().Paths[template] == nil {
 			t.Errorf("%s %s is routed but not described", r.Method, r.Path)
 		}
@@ -135,7 +143,8 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 // right role the same requests arrive, and change something.
 func TestGuardsLetThrough(t *testing.T) {
 	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
-		"import-model": true, "begin-upload": true, "send-piece": true, "finish-upload": true, "discard-upload": true, "examine-model": true, "remove-model": true, "put-policy": true}
+		"import-model": true, "begin-upload": true, "send-piece": true, "finish-upload": true, "discard-upload": true, "examine-model": true, "remove-model": true, "put-policy": true,
+		"add-person": true, "change-person": true, "invite-person": true, "remove-person": true}
 	for id := range mutates {
 		s := newSite(t)
 		run := built(1)

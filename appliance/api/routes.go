@@ -31,6 +31,7 @@ func (a *API) routes() {
 	a.bindHome()
 	a.bindUpkeep()
 	a.bindAudit()
+	a.bindPeople()
 	neverNull(a.huma.OpenAPI())
 }
 

@@ -184,7 +184,7 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 	case a.seen.idle(s, now) >= a.SessionIdle:
 		return a.endSession(r.Context(), s.ID)
 	}
-	signIn := r.URL.Path == prefix+"/session" && r.Method == http.MethodPost // starts anew whatever there was
+	signIn := r.Method == http.MethodPost && slices.Contains(signInPaths, r.URL.Path) // starts anew whatever there was
 	if unsafe(r.Method) && !signIn && !equal(r.Header.Get(csrfHeader), csrf(cookie.Value)) {
 		return &Error{Status: http.StatusForbidden, Code: "csrf",
 			Detail: "The header " + csrfHeader + " is missing or belongs to another session. Load the page again and repeat."}
@@ -193,6 +193,8 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 	c.who, c.token, c.session = s.Principal, cookie.Value, s
 	return nil
 }
+
+var signInPaths = []string{prefix + "/session", prefix + "/session/invitee", prefix + "/session/enrolment"}
 
 const csrfHeader = "X-CSRF-Token"
 

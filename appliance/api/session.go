@@ -48,9 +48,36 @@ type sessionIn struct {
 	Body SignIn
 }
 
-// SignIn is a request for a session.
+// SignIn is a request for a session: a login and a password, or the token of a
+// link.
 type SignIn struct {
-	Token string `json:"token" minLength:"1" maxLength:"200" doc:"From the one-time sign-in link."`
+	Token    string `json:"token,omitempty" maxLength:"200" doc:"From the one-time sign-in link of the local administrator."`
+	Login    string `json:"login,omitempty" maxLength:"64"`
+	Password string `json:"password,omitempty" maxLength:"1024"`
+}
+
+type enrolIn struct {
+	Locale
+	Body Enrolment
+}
+
+// Enrolment is a person setting their password.
+type Enrolment struct {
+	Token    string `json:"token" minLength:"1" maxLength:"200" doc:"From the link that they were given."`
+	Password string `json:"password" maxLength:"1024"`
+}
+
+type inviteeIn struct {
+	Body struct {
+		Token string `json:"token" minLength:"1" maxLength:"200" doc:"From the link that they were given."`
+	}
+}
+
+// Invitee is whom a link is for.
+type Invitee struct {
+	Login    string `json:"login"`
+	Name     string `json:"name"`
+	Enrolled bool   `json:"enrolled" doc:"They have a password, which the new one replaces."`
 }
 
 type sessionOut struct {
@@ -63,28 +90,88 @@ type endedOut struct {
 }
 
 func (a *API) bindSession() {
-	bind(a, route[sessionIn]{Operation: post("sign-in", "/session", "session", "Trade a one-time token for a session"), access: open, always: true}, a.signIn)
+	in := post("sign-in", "/session", "session", "Sign in")
+	in.Description = "With login and password, or with the one-time token of the local administrator."
+	bind(a, route[sessionIn]{Operation: in, access: open, always: true}, a.signIn)
+	bind(a, route[inviteeIn]{Operation: post("invitee", "/session/invitee", "session", "Whom a link is for"), access: open, always: true}, a.invitee)
+	bind(a, route[enrolIn]{Operation: post("enrol", "/session/enrolment", "session", "Set a password by a link, and sign in"), access: open, always: true}, a.enrol)
 	bind(a, route[Locale]{Operation: get("session", "/session", "session", "Who am I"), access: signedIn}, a.session)
 	bind(a, route[struct{}]{Operation: operation("sign-out", http.MethodDelete, "/session", "session", "End the session"), access: signedIn, always: true}, a.signOut)
 }
 
-// signIn spends a one-time token. The new session has a new token, whatever
-// cookie came along, so that nobody can plant one.
-func (a *API) signIn(ctx context.Context, in *sessionIn) (*sessionOut, error) {
-	c := callerOf(ctx)
+// attempt counts an attempt to sign in, and refuses one too many.
+func (a *API) attempt(c *caller) error {
 	if wait := a.logins.take(c.remote); wait > 0 {
-		return nil, &Error{Status: http.StatusTooManyRequests, Code: "too-many-attempts", RetryAfter: wait,
+		return &Error{Status: http.StatusTooManyRequests, Code: "too-many-attempts", RetryAfter: wait,
 			Detail: "Too many attempts to sign in from here. Wait a minute and try again."}
 	}
-	token, session, err := a.Sessions.Redeem(ctx, in.Body.Token, a.SessionEnd, c.remote)
-	if errors.Is(err, mission.ErrNotFound) {
-		a.Log.WarnContext(ctx, "sign-in refused", "remote", c.remote)
-		return nil, &Error{Status: http.StatusUnauthorized, Code: "bad-link",
-			Detail: "This sign-in link was used already, has expired, or is not complete. Make a new one with: skerry user link"}
+	return nil
+}
+
+// badLink is the answer to a link that is good for nothing.
+func (a *API) badLink(ctx context.Context, err error, again string) error {
+	if !errors.Is(err, mission.ErrNotFound) {
+		return err
 	}
-	if err != nil {
+	a.Log.WarnContext(ctx, "sign-in refused", "remote", callerOf(ctx).remote)
+	return &Error{Status: http.StatusUnauthorized, Code: "bad-link", Detail: "This link was used already, has expired, or is not complete. " + again}
+}
+
+const (
+	askAgain  = "Ask whoever gave it to you for a new one."
+	makeAgain = "Make a new one with: skerry user link"
+)
+
+// signIn opens a session.
+func (a *API) signIn(ctx context.Context, in *sessionIn) (*sessionOut, error) {
+	c, b := callerOf(ctx), in.Body
+	if err := a.attempt(c); err != nil {
 		return nil, err
 	}
+	switch {
+	case b.Token != "" && b.Login == "" && b.Password == "":
+		token, s, err := a.Sessions.Redeem(ctx, b.Token, a.SessionEnd, c.remote)
+		if err != nil {
+			return nil, a.badLink(ctx, err, makeAgain)
+		}
+		return a.opened(ctx, token, s, in.Locale)
+	case b.Token == "" && b.Login != "" && b.Password != "":
+		token, s, err := a.People.Enter(ctx, b.Login, b.Password, a.SessionEnd, c.remote)
+		if err != nil {
+			return nil, err
+		}
+		return a.opened(ctx, token, s, in.Locale)
+	}
+	return nil, invalid("body", "Give a login and a password, or the token of a sign-in link.")
+}
+
+func (a *API) invitee(ctx context.Context, in *inviteeIn) (*body[Invitee], error) {
+	if err := a.attempt(callerOf(ctx)); err != nil {
+		return nil, err
+	}
+	p, err := a.People.Invited(ctx, in.Body.Token)
+	if err != nil {
+		return nil, a.badLink(ctx, err, askAgain)
+	}
+	return &body[Invitee]{Invitee{p.Login, p.Name, p.Enrolled}}, nil
+}
+
+func (a *API) enrol(ctx context.Context, in *enrolIn) (*sessionOut, error) {
+	c := callerOf(ctx)
+	if err := a.attempt(c); err != nil {
+		return nil, err
+	}
+	token, s, err := a.People.Enrol(ctx, in.Body.Token, in.Body.Password, a.SessionEnd, c.remote)
+	if err != nil {
+		return nil, a.badLink(ctx, err, askAgain)
+	}
+	return a.opened(ctx, token, s, in.Locale)
+}
+
+// opened hands a new session over. It has a new token, whatever cookie came
+// along, so that nobody can plant one.
+func (a *API) opened(ctx context.Context, token string, session SessionInfo, l Locale) (*sessionOut, error) {
+	c := callerOf(ctx)
 	if c.session.ID != "" {
 		if err := a.endSession(ctx, c.session.ID); err != nil {
 			return nil, err
@@ -94,7 +181,7 @@ func (a *API) signIn(ctx context.Context, in *sessionIn) (*sessionOut, error) {
 	a.Log.InfoContext(ctx, "signed in", "who", session.Principal.ID, "remote", c.remote)
 	now := *c
 	now.who, now.token, now.session = session.Principal, token, session
-	return &sessionOut{SetCookie: []string{cookie(token, c.secure, session.ExpiresAt)}, Body: a.describeSession(ctx, &now, in.language())}, nil
+	return &sessionOut{SetCookie: []string{cookie(token, c.secure, session.ExpiresAt)}, Body: a.describeSession(ctx, &now, l.language())}, nil
 }
 
 // endSession ends a session wherever it stands; one that is gone is no error.

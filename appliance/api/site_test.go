@@ -32,6 +32,7 @@ type site struct {
 	db     *store.DB
 	engine *engine
 	models *models
+	people *people
 	puts   int // versions of the policy
 	lib    *library
 	log    *bytes.Buffer
@@ -73,11 +74,11 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 			t.Error(err)
 		}
 	})
-	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}}
+	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}, people: &people{now: now.Now}}
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
 		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{&s.puts},
-		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},
 		MaxUploadBytes: 64 << 10,

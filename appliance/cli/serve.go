@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"skerry/appliance"
-	"skerry/appliance/api/client"
 	"skerry/appliance/audit"
 	"skerry/appliance/catalogue"
 	"skerry/appliance/document"
@@ -119,30 +118,6 @@ func initCommand(g *globals) *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&auditors, "auditor", nil, "age `RECIPIENT` (age1pq1…, age1…) of an auditor, from skerry audit keygen; at least two")
 	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
-	return c
-}
-
-func userCommand(g *globals) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "People who may sign in"}
-	link := &cobra.Command{
-		Use:   "link",
-		Short: "Make a one-time sign-in link for the administrator",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
-				l, err := api.NewLink(ctx)
-				if err != nil {
-					return err
-				}
-				if l.URL == "" {
-					return errors.New("Skerry is not serving a web UI; start it with: skerry serve")
-				}
-				fmt.Fprintln(g.Out, signInURL(l.URL, l.Token))
-				return nil
-			})
-		},
-	}
-	c.AddCommand(link)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,30 @@ func Roles() []string {
 	return []string{Viewer, User, Approver, Author, Admin, Auditor, Service}
 }
 
+// CheckRoles says why nobody may have these roles together, or nil: a role that
+// there is not, one twice, or an auditor's with any that changes something, since
+// an auditor would then look into what they did themselves.
+func CheckRoles(roles []string) error {
+	seen := map[string]bool{}
+	for _, r := range roles {
+		switch {
+		case !slices.Contains(Roles(), r):
+			return fmt.Errorf("there is no role %s; there are %s", quote(r), strings.Join(Roles(), ", "))
+		case seen[r]:
+			return fmt.Errorf("the role %s is there twice", r)
+		}
+		seen[r] = true
+	}
+	if seen[Auditor] {
+		for _, r := range roles {
+			if r != Auditor && r != Viewer {
+				return fmt.Errorf("an auditor cannot be %s too: they would look into what they did themselves", r)
+			}
+		}
+	}
+	return nil
+}
+
 // grants says which roles may do what. What is not here nobody may do. Settling
 // also needs a role of the queue.
 var grants = map[Action][]string{
@@ -38,6 +63,8 @@ var grants = map[Action][]string{
 	ReadAudit:      {Viewer, User, Approver, Author, Admin, Auditor},
 	WritePolicy:    {Admin},
 	Backup:         {Admin},
+	ReadPeople:     {Admin, Auditor},
+	WritePeople:    {Admin},
 	Administer:     {Admin},
 }
 

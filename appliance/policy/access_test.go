@@ -79,3 +79,18 @@ func TestCanAlwaysSaysWhy(t *testing.T) {
 		}
 	})
 }
+
+func TestCheckRoles(t *testing.T) {
+	for _, row := range []struct {
+		roles []string
+		want  string
+	}{
+		{nil, ""}, {[]string{Admin, Author, Approver}, ""}, {[]string{Auditor}, ""}, {[]string{Auditor, Viewer}, ""},
+		{[]string{"root"}, "no role"}, {[]string{User, User}, "twice"}, {[]string{Auditor, Admin}, "auditor cannot be admin"}, {[]string{User, Auditor}, "auditor cannot be user"},
+	} {
+		err := CheckRoles(row.roles)
+		if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%v: %v, want %q", row.roles, err, row.want)
+		}
+	}
+}

@@ -183,6 +183,8 @@ const (
 	ReadAudit      Action = "audit:read" // how the log stands; what it says is for auditors, elsewhere
 	WritePolicy    Action = "policy:write"
 	Backup         Action = "store:backup"
+	ReadPeople     Action = "people:read"
+	WritePeople    Action = "people:write"
 	Administer     Action = "site:administer"
 )
 

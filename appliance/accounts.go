@@ -1,0 +1,211 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"skerry/appliance/api"
+	"skerry/appliance/mission"
+	"skerry/appliance/people"
+	"skerry/appliance/policy"
+	"skerry/store"
+)
+
+// InvitationLifetime is how long a person has to set their password.
+const InvitationLifetime = 72 * time.Hour
+
+// hashesAtOnce bounds the memory that signing in takes: 64 MiB each.
+const hashesAtOnce = 2
+
+// accounts is the store as the API keeps people.
+type accounts struct {
+	db     *store.DB
+	hasher *people.Hasher
+	url    func() string // of the web UI; empty = none is served
+	now    func() time.Time
+}
+
+var _ api.People = accounts{}
+
+var loginForm = regexp.MustCompile(`^[a-z][a-z0-9._-]{1,63}$`)
+
+// reserved are ids of principals that are no accounts, or begin such.
+func reserved(login string) bool {
+	return slices.Contains([]string{Administrator().ID, "skerry", "nobody", "system"}, login) || strings.HasPrefix(login, "local-")
+}
+
+func shown(u store.User, now time.Time) api.Person {
+	p := api.Person{Login: u.Login, Name: u.Name, Roles: append([]string{}, u.Roles...), Enrolled: u.Hash != "", Disabled: u.Disabled, CreatedAt: u.CreatedAt}
+	if !u.SignedIn.IsZero() {
+		p.SignedInAt = &u.SignedIn
+	}
+	if now.Before(u.Locked) {
+		p.LockedUntil = &u.Locked
+	}
+	return p
+}
+
+func unprocessable(location, format string, a ...any) error {
+	text := fmt.Sprintf(format, a...)
+	return &api.Error{Status: http.StatusUnprocessableEntity, Detail: text, Findings: []api.Finding{{Message: text, Location: location}}}
+}
+
+func noPerson(login string, err error) error {
+	if !errors.Is(err, mission.ErrNotFound) {
+		return err
+	}
+	return &api.Error{Status: http.StatusNotFound, Code: "no-person", Err: err, Detail: fmt.Sprintf("There is no account %q. The page People lists them, and so does: skerry user list", login)}
+}
+
+// People implements api.People.
+func (a accounts) People(ctx context.Context) ([]api.Person, error) {
+	all, err := a.db.Users(ctx)
+	list := []api.Person{}
+	for _, u := range all {
+		list = append(list, shown(u, a.now()))
+	}
+	return list, err
+}
+
+// Add implements api.People.
+func (a accounts) Add(ctx context.Context, p api.NewPerson, by policy.Principal) (api.Invitation, error) {
+	p.Name = strings.TrimSpace(p.Name)
+	switch {
+	case !loginForm.MatchString(p.Login):
+		return api.Invitation{}, unprocessable("body.login", "The login %q has to begin with a small letter, and goes on with small letters, digits, points, hyphens and underscores; 64 characters at most.", p.Login)
+	case reserved(p.Login):
+		return api.Invitation{}, unprocessable("body.login", "The login %q is one of Skerry's own. Choose another.", p.Login)
+	case p.Name == "":
+		return api.Invitation{}, unprocessable("body.name", "The person needs a name, for others to read.")
+	}
+	if err := policy.CheckRoles(p.Roles); err != nil {
+		return api.Invitation{}, unprocessable("body.roles", "%s", sentence(err.Error()))
+	}
+	_, err := a.db.AddUser(ctx, store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, by)
+	if errors.Is(err, mission.ErrConflict) {
+		return api.Invitation{}, &api.Error{Status: http.StatusConflict, Code: "login-taken", Err: err, Detail: fmt.Sprintf("There is an account %q already. Choose another login, or make a new link for that one.", p.Login)}
+	}
+	if err != nil {
+		return api.Invitation{}, err
+	}
+	return a.Invite(ctx, p.Login, by)
+}
+
+// Invite implements api.People.
+func (a accounts) Invite(ctx context.Context, login string, _ policy.Principal) (api.Invitation, error) {
+	ends := a.now().Add(InvitationLifetime)
+	token, err := a.db.NewUserLink(ctx, login, InvitationLifetime)
+	if err != nil {
+		return api.Invitation{}, noPerson(login, err)
+	}
+	u, err := a.db.User(ctx, login)
+	if err != nil {
+		return api.Invitation{}, noPerson(login, err)
+	}
+	return api.Invitation{Person: shown(u, a.now()), Link: api.Link{URL: a.url(), Token: token}, Ends: ends.UTC()}, nil
+}
+
+// Change implements api.People.
+func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, by policy.Principal) (api.Person, error) {
+	if login == by.ID && (c.Roles != nil || c.Disabled != nil) {
+		return api.Person{}, &api.Error{Status: http.StatusForbidden, Code: "own-roles", Detail: "Nobody changes their own roles or disables themselves. Ask another administrator."}
+	}
+	if err := policy.CheckRoles(c.Roles); err != nil {
+		return api.Person{}, unprocessable("body.roles", "%s", sentence(err.Error()))
+	}
+	u, err := a.db.ChangeUser(ctx, login, by, func(u *store.User) error {
+		if c.Name != nil {
+			if u.Name = strings.TrimSpace(*c.Name); u.Name == "" {
+				return unprocessable("body.name", "The person needs a name, for others to read.")
+			}
+		}
+		if c.Roles != nil {
+			u.Roles = c.Roles
+		}
+		if c.Disabled != nil {
+			u.Disabled = *c.Disabled
+		}
+		return nil
+	})
+	if err != nil {
+		return api.Person{}, noPerson(login, err)
+	}
+	return shown(u, a.now()), nil
+}
+
+// Remove implements api.People.
+func (a accounts) Remove(ctx context.Context, login string, by policy.Principal) error {
+	if login == by.ID {
+		return &api.Error{Status: http.StatusForbidden, Code: "own-roles", Detail: "Nobody takes their own account away. Ask another administrator."}
+	}
+	return noPerson(login, a.db.RemoveUser(ctx, login, by))
+}
+
+// Enter implements api.People.
+func (a accounts) Enter(ctx context.Context, login, password string, lifetime time.Duration, note string) (string, api.SessionInfo, error) {
+	login = strings.ToLower(strings.TrimSpace(login))
+	refused := &api.Error{Status: http.StatusUnauthorized, Code: "bad-credentials",
+		Detail: "Login or password is wrong. After several wrong passwords an account is locked for some minutes, in which the right one does not help either."}
+	u, err := a.db.User(ctx, login)
+	if err != nil && !errors.Is(err, mission.ErrNotFound) {
+		return "", api.SessionInfo{}, err
+	}
+	open := err == nil && !u.Disabled && u.Hash != "" && !a.now().Before(u.Locked)
+	hash := ""
+	if open {
+		hash = u.Hash
+	}
+	right, err := a.hasher.Compare(ctx, hash, password)
+	switch {
+	case err != nil:
+		return "", api.SessionInfo{}, err
+	case !right && open:
+		if _, err := a.db.WrongPassword(ctx, login, note); err != nil && !errors.Is(err, mission.ErrNotFound) {
+			return "", api.SessionInfo{}, err
+		}
+		return "", api.SessionInfo{}, refused
+	case !right:
+		return "", api.SessionInfo{}, refused
+	}
+	token, s, err := a.db.SignIn(ctx, login, u.Hash, lifetime, note)
+	if errors.Is(err, store.ErrNoAccount) { // it was changed meanwhile
+		return "", api.SessionInfo{}, refused
+	}
+	return token, api.SessionInfo(s), err
+}
+
+// Invited implements api.People.
+func (a accounts) Invited(ctx context.Context, link string) (api.Person, error) {
+	u, ok, err := a.db.Invited(ctx, link)
+	if err == nil && !ok {
+		err = mission.ErrNotFound
+	}
+	if err != nil {
+		return api.Person{}, err
+	}
+	return shown(u, a.now()), nil
+}
+
+// Enrol implements api.People.
+func (a accounts) Enrol(ctx context.Context, link, password string, lifetime time.Duration, note string) (string, api.SessionInfo, error) {
+	p, err := a.Invited(ctx, link)
+	if err != nil {
+		return "", api.SessionInfo{}, err
+	}
+	if why := people.Weak(password, p.Login, p.Name); why != "" {
+		return "", api.SessionInfo{}, &api.Error{Status: http.StatusUnprocessableEntity, Code: "weak-password", Detail: "The password " + why,
+			Findings: []api.Finding{{Message: "The password " + why, Location: "body.password"}}}
+	}
+	hash, err := a.hasher.Hash(ctx, password)
+	if err != nil {
+		return "", api.SessionInfo{}, err
+	}
+	token, s, err := a.db.Enrol(ctx, link, hash, lifetime, note)
+	return token, api.SessionInfo(s), err
+}

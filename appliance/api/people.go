@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"skerry/appliance/policy"
+)
+
+// Person is somebody with an account.
+type Person struct {
+	Login       string     `json:"login"`
+	Name        string     `json:"name"`
+	Roles       []string   `json:"roles"`
+	Enrolled    bool       `json:"enrolled" doc:"They have set a password."`
+	Disabled    bool       `json:"disabled"`
+	CreatedAt   time.Time  `json:"createdAt"`
+	SignedInAt  *time.Time `json:"signedInAt,omitempty" doc:"The last time; absent = never."`
+	LockedUntil *time.Time `json:"lockedUntil,omitempty" doc:"Until then their password is not looked at, because wrong ones were given."`
+}
+
+// NewPerson is an account to be made.
+type NewPerson struct {
+	Login string   `json:"login" minLength:"2" maxLength:"64" doc:"What they sign in with; lower case."`
+	Name  string   `json:"name" minLength:"1" maxLength:"120" doc:"For others to read."`
+	Roles []string `json:"roles" maxItems:"7" nullable:"false"`
+}
+
+// PersonChange is what is to be different; what is absent stays.
+type PersonChange struct {
+	Name     *string  `json:"name,omitempty" minLength:"1" maxLength:"120"`
+	Roles    []string `json:"roles,omitzero" required:"false" nullable:"false" maxItems:"7" doc:"All that they have afterwards."`
+	Disabled *bool    `json:"disabled,omitempty"`
+}
+
+// Invitation is a link with which a person sets their password, once.
+type Invitation struct {
+	Person Person    `json:"person"`
+	Link   Link      `json:"link"`
+	Ends   time.Time `json:"ends" doc:"The link can be used until then."`
+}
+
+// People keeps accounts. Errors that a person can meet are an [*Error] or wrap
+// the sentinels of package mission.
+type People interface {
+	People(ctx context.Context) ([]Person, error)
+	Add(ctx context.Context, p NewPerson, by policy.Principal) (Invitation, error)
+	Change(ctx context.Context, login string, c PersonChange, by policy.Principal) (Person, error)
+	Remove(ctx context.Context, login string, by policy.Principal) error
+
+	// Invite makes a new link, with which a password that was forgotten is
+	// replaced.
+	Invite(ctx context.Context, login string, by policy.Principal) (Invitation, error)
+
+	// Enter signs in with a password. It takes as long, and says the same,
+	// whatever is wrong.
+	Enter(ctx context.Context, login, password string, lifetime time.Duration, note string) (token string, s SessionInfo, err error)
+
+	// Invited returns whom a link is for, or an error wrapping
+	// [mission.ErrNotFound].
+	Invited(ctx context.Context, link string) (Person, error)
+
+	// Enrol sets the password of the person that a link is for, and signs them
+	// in.
+	Enrol(ctx context.Context, link, password string, lifetime time.Duration, note string) (token string, s SessionInfo, err error)
+}
+
+type personIn struct {
+	Login string `path:"login" maxLength:"64"`
+}
+
+type changePersonIn struct {
+	Login string `path:"login" maxLength:"64"`
+	Body  PersonChange
+}
+
+type newPersonIn struct{ Body NewPerson }
+
+type invitationOut struct{ Body Invitation }
+
+// PersonList is everybody with an account, by login.
+type PersonList struct {
+	People []Person `json:"people"`
+	Roles  []string `json:"roles" doc:"Roles that there are."`
+}
+
+func (a *API) bindPeople() {
+	const path = "/people"
+	bind(a, route[struct{}]{Operation: get("people", path, "people", "Who has an account"), access: asked, action: policy.ReadPeople}, a.people)
+	add := post("add-person", path, "people", "Make an account")
+	add.Description = "The answer has a link with which the person sets a password; it is shown once. An auditor has no role that changes anything."
+	add.DefaultStatus = http.StatusCreated
+	bind(a, route[newPersonIn]{Operation: add, access: asked, action: policy.WritePeople}, a.addPerson)
+	change := operation("change-person", http.MethodPatch, path+"/{login}", "people", "Change an account")
+	change.Description = "Whoever gets other roles, or is disabled, is signed out. Nobody changes their own roles."
+	bind(a, route[changePersonIn]{Operation: change, access: asked, action: policy.WritePeople, always: true}, a.changePerson)
+	bind(a, route[personIn]{Operation: post("invite-person", path+"/{login}/link", "people", "Make a link with which a person sets their password"),
+		access: asked, action: policy.WritePeople, always: true}, a.invitePerson)
+	bind(a, route[personIn]{Operation: operation("remove-person", http.MethodDelete, path+"/{login}", "people", "Take an account away"),
+		access: asked, action: policy.WritePeople, always: true}, a.removePerson)
+}
+
+func (a *API) people(ctx context.Context, _ *struct{}) (*body[PersonList], error) {
+	list, err := a.People.People(ctx)
+	return &body[PersonList]{PersonList{list, policy.Roles()}}, err
+}
+
+func (a *API) addPerson(ctx context.Context, in *newPersonIn) (*invitationOut, error) {
+	i, err := a.People.Add(ctx, in.Body, callerOf(ctx).who)
+	return &invitationOut{i}, err
+}
+
+func (a *API) changePerson(ctx context.Context, in *changePersonIn) (*body[Person], error) {
+	p, err := a.People.Change(ctx, in.Login, in.Body, callerOf(ctx).who)
+	return &body[Person]{p}, err
+}
+
+func (a *API) invitePerson(ctx context.Context, in *personIn) (*invitationOut, error) {
+	i, err := a.People.Invite(ctx, in.Login, callerOf(ctx).who)
+	return &invitationOut{i}, err
+}
+
+func (a *API) removePerson(ctx context.Context, in *personIn) (*struct{}, error) {
+	return nil, a.People.Remove(ctx, in.Login, callerOf(ctx).who)
+}

@@ -1,0 +1,323 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"skerry/appliance/audit"
+	"skerry/appliance/mission"
+	"skerry/appliance/policy"
+)
+
+// User is a person who has an account here.
+type User struct {
+	Login     string    `json:"login"` // also the id of the principal
+	Name      string    `json:"name"`
+	Roles     []string  `json:"roles"`
+	Hash      string    `json:"hash,omitempty"` // of the password; empty = none was set yet
+	Disabled  bool      `json:"disabled,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	SignedIn  time.Time `json:"signedIn,omitzero"` // the last time
+
+	Failures int       `json:"failures,omitempty"` // wrong passwords since the last right one
+	Locked   time.Time `json:"locked,omitzero"`    // until then no password is looked at
+}
+
+// Principal returns who the person is to the policy.
+func (u User) Principal() policy.Principal {
+	return policy.Principal{ID: u.Login, Name: u.Name, Roles: u.Roles}
+}
+
+// ErrNoAccount: the account is disabled, or it is gone.
+var ErrNoAccount = errors.New("there is no such account, or it is disabled")
+
+// AddUser makes an account without a password. It returns an error wrapping
+// [mission.ErrConflict] if there is one of that login.
+func (db *DB) AddUser(ctx context.Context, u User, by policy.Principal) (User, error) {
+	u.CreatedAt = db.now().UTC()
+	err := db.update(ctx, func(t *tx) error {
+		if old, err := t.user(u.Login); err != nil {
+			return err
+		} else if old != nil {
+			return fmt.Errorf("there is an account %s already: %w", u.Login, mission.ErrConflict)
+		}
+		return t.putUser("user.added", u, by)
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("add user: %w", err)
+	}
+	return u, nil
+}
+
+// User returns an account, or an error wrapping [mission.ErrNotFound].
+func (db *DB) User(ctx context.Context, login string) (User, error) {
+	var u *User
+	err := db.view(ctx, func(t *tx) (err error) {
+		u, err = t.user(login)
+		return err
+	})
+	if err == nil && u == nil {
+		err = mission.ErrNotFound
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("user %s: %w", login, err)
+	}
+	return *u, nil
+}
+
+// Users returns all accounts by login.
+func (db *DB) Users(ctx context.Context) ([]User, error) {
+	var all []User
+	err := db.view(ctx, func(t *tx) error {
+		all = nil
+		return t.bucket(bucketUsers).ForEach(func(k, _ []byte) error {
+			u, err := t.user(string(k))
+			if err == nil {
+				all = append(all, *u)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	return all, nil
+}
+
+// ChangeUser changes an account. Whoever may now do other things than before,
+// or nothing any more, is signed out in the same transaction, and links for them
+// are void. change may return an error, and nothing is changed.
+func (db *DB) ChangeUser(ctx context.Context, login string, by policy.Principal, change func(*User) error) (User, error) {
+	var now User
+	err := db.update(ctx, func(t *tx) error {
+		u, err := t.mustUser(login)
+		if err != nil {
+			return err
+		}
+		now = *u
+		now.Roles = slices.Clone(u.Roles)
+		if err := change(&now); err != nil {
+			return err
+		}
+		now.Login = login
+		if now.Disabled != u.Disabled || !slices.Equal(now.Roles, u.Roles) || now.Hash != u.Hash {
+			if err := t.signOut(login); err != nil {
+				return err
+			}
+		}
+		return t.putUser("user.changed", now, by)
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("change user %s: %w", login, err)
+	}
+	return now, nil
+}
+
+// RemoveUser takes an account away, signs its person out and voids their links.
+func (db *DB) RemoveUser(ctx context.Context, login string, by policy.Principal) error {
+	err := db.update(ctx, func(t *tx) error {
+		if _, err := t.mustUser(login); err != nil {
+			return err
+		}
+		if err := t.signOut(login); err != nil {
+			return err
+		}
+		t.record(audit.Record{Action: "user.removed", Object: login, Actor: by.ID, ActorName: by.Name})
+		return t.delete(bucketUsers, []byte(login))
+	})
+	if err != nil {
+		return fmt.Errorf("remove user %s: %w", login, err)
+	}
+	return nil
+}
+
+// Lockout: this many wrong passwords in a row lock an account, for a time that
+// doubles with each further one.
+const (
+	lockAfter = 5
+	lockFirst = time.Minute
+	lockMost  = 15 * time.Minute
+)
+
+// WrongPassword counts a wrong password and returns until when the account is
+// locked; zero if it is not.
+func (db *DB) WrongPassword(ctx context.Context, login, note string) (until time.Time, err error) {
+	err = db.update(ctx, func(t *tx) error {
+		u, err := t.mustUser(login)
+		if err != nil {
+			return err
+		}
+		u.Failures++
+		if over := u.Failures - lockAfter; over >= 0 {
+			u.Locked = db.now().UTC().Add(min(lockFirst<<min(over, 10), lockMost))
+		}
+		until = u.Locked
+		t.record(audit.Record{Action: "session.refused", Object: login, Outcome: "refused", Why: fmt.Sprintf("wrong password, %d in a row", u.Failures), Source: note})
+		return t.putJSON(bucketUsers, []byte(login), u)
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("wrong password: %w", err)
+	}
+	return until, nil
+}
+
+// SignIn opens a session for a person whose password had the given hash a
+// moment ago. It returns an error wrapping [ErrNoAccount] if the account has
+// changed since.
+func (db *DB) SignIn(ctx context.Context, login, hash string, lifetime time.Duration, note string) (string, Session, error) {
+	token, key, s, err := db.prepareSession(policy.Principal{}, lifetime, note)
+	if err != nil {
+		return "", Session{}, fmt.Errorf("sign in: %w", err)
+	}
+	err = db.update(ctx, func(t *tx) error {
+		u, err := t.user(login)
+		switch {
+		case err != nil:
+			return err
+		case u == nil || u.Disabled || u.Hash != hash || hash == "":
+			return ErrNoAccount
+		}
+		return t.openSession(u, key, &s)
+	})
+	if err != nil {
+		return "", Session{}, fmt.Errorf("sign in: %w", err)
+	}
+	return token, s, nil
+}
+
+// Invited returns whose account a link is for; ok = false if it is for nobody's,
+// as those of the local administrator. It returns an error wrapping
+// [mission.ErrNotFound] if the link is unknown, used or expired.
+func (db *DB) Invited(ctx context.Context, link string) (u User, ok bool, err error) {
+	err = db.view(ctx, func(t *tx) error {
+		l, err := t.link(link)
+		if err != nil || l.User == "" {
+			return err
+		}
+		found, err := t.user(l.User)
+		switch {
+		case err != nil:
+			return err
+		case found == nil || found.Disabled:
+			return mission.ErrNotFound
+		}
+		u, ok = *found, true
+		return nil
+	})
+	if err != nil {
+		return User{}, false, fmt.Errorf("sign-in link: %w", err)
+	}
+	return u, ok, nil
+}
+
+// Enrol uses a link for an account up, gives it a password, ends all its
+// sessions and opens one.
+func (db *DB) Enrol(ctx context.Context, link, hash string, lifetime time.Duration, note string) (string, Session, error) {
+	token, key, s, err := db.prepareSession(policy.Principal{}, lifetime, note)
+	if err != nil {
+		return "", Session{}, fmt.Errorf("enrol: %w", err)
+	}
+	err = db.update(ctx, func(t *tx) error {
+		l, err := t.link(link)
+		if err != nil {
+			return err
+		}
+		u, err := t.user(l.User)
+		switch {
+		case err != nil:
+			return err
+		case u == nil || u.Disabled || l.User == "" || hash == "":
+			return mission.ErrNotFound
+		}
+		if err := t.signOut(l.User); err != nil { // the link too
+			return err
+		}
+		u.Hash = hash
+		t.record(audit.Record{Action: "user.enrolled", Object: u.Login, Actor: u.Login, ActorName: u.Name, Source: note})
+		return t.openSession(u, key, &s)
+	})
+	if err != nil {
+		return "", Session{}, fmt.Errorf("enrol: %w", err)
+	}
+	return token, s, nil
+}
+
+// openSession notes that the person is here and opens their session.
+func (t *tx) openSession(u *User, key []byte, s *Session) error {
+	u.Failures, u.Locked, u.SignedIn = 0, time.Time{}, s.CreatedAt
+	s.Principal = u.Principal()
+	t.record(sessionRecord("session.opened", *s))
+	if err := t.putJSON(bucketUsers, []byte(u.Login), u); err != nil {
+		return err
+	}
+	return t.putJSON(bucketSessions, key, s)
+}
+
+// user returns nil if there is no such account.
+func (t *tx) user(login string) (*User, error) {
+	if login == "" {
+		return nil, nil
+	}
+	var u User
+	ok, err := t.getJSON(bucketUsers, []byte(login), &u)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &u, nil
+}
+
+func (t *tx) mustUser(login string) (*User, error) {
+	u, err := t.user(login)
+	if err == nil && u == nil {
+		err = mission.ErrNotFound
+	}
+	return u, err
+}
+
+// putUser stores an account and records who changed it to what; never its hash.
+func (t *tx) putUser(action string, u User, by policy.Principal) error {
+	said := u
+	said.Hash, said.Failures, said.Locked, said.SignedIn = "", 0, time.Time{}, time.Time{}
+	text, err := json.Marshal(said)
+	if err != nil {
+		return err
+	}
+	t.record(audit.Record{Action: action, Object: u.Login, Actor: by.ID, ActorName: by.Name, Why: string(text)})
+	return t.putJSON(bucketUsers, []byte(u.Login), u)
+}
+
+// signOut ends the sessions of an account and voids its links.
+func (t *tx) signOut(login string) error {
+	_, err := t.drop(bucketSessions, func(v []byte) (bool, error) {
+		var s Session
+		err := json.Unmarshal(v, &s)
+		mine := s.Principal.ID == login
+		if mine {
+			t.record(sessionRecord("session.ended", s))
+		}
+		return mine, err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = t.drop(bucketLinks, func(v []byte) (bool, error) {
+		var l Link
+		err := json.Unmarshal(v, &l)
+		return l.User == login, err
+	})
+	return err
+}
+
+// link returns a link that can be used now, or [mission.ErrNotFound].
+func (t *tx) link(token string) (Link, error) {
+	var l Link
+	ok, err := t.getJSON(bucketLinks, hashKey(token), &l)
+	if err == nil && (!ok || !t.db.now().Before(l.ExpiresAt)) {
+		err = mission.ErrNotFound
+	}
+	return l, err
+}
