@@ -150,7 +150,7 @@ func (a accounts) Remove(ctx context.Context, login string, by policy.Principal)
 // Enter implements api.People.
 func (a accounts) Enter(ctx context.Context, login, password string, lifetime time.Duration, note string) (string, api.SessionInfo, error) {
 	login = strings.ToLower(strings.TrimSpace(login))
-	refused := &api.Error{Status: http.StatusUnauthorized, Code: "bad-credentials",
+	refused := &api.Error{Status: http.StatusUnauthorized, Code: "sign-in-refused",
 		Detail: "Login or password is wrong. After several wrong passwords an account is locked for some minutes, in which the right one does not help either."}
 	u, err := a.db.User(ctx, login)
 	if err != nil && !errors.Is(err, mission.ErrNotFound) {

@@ -57,7 +57,7 @@ func (p *people) Invite(context.Context, string, policy.Principal) (api.Invitati
 
 func (p *people) Enter(_ context.Context, login, password string, d time.Duration, _ string) (string, api.SessionInfo, error) {
 	if login != "bob" || password != "zebra-1" {
-		return "", api.SessionInfo{}, &api.Error{Status: http.StatusUnauthorized, Code: "bad-credentials", Detail: "Login or password is wrong."}
+		return "", api.SessionInfo{}, &api.Error{Status: http.StatusUnauthorized, Code: "sign-in-refused", Detail: "Login or password is wrong."}
 	}
 	return p.session(d)
 }

@@ -323,9 +323,9 @@ test("signing out ends the session", async () => {
   await page.getByRole("button", { name: /^Account of/ }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   signedIn = undefined;
-  await page.getByText("skerry user link").waitFor();
+  await page.getByRole("heading", { name: "Sign in to Skerry" }).waitFor();
   await page.goto("/runs");
-  await page.getByText("skerry user link").waitFor();
+  await page.getByRole("heading", { name: "Sign in to Skerry" }).waitFor();
   await leave(seat);
 });
 

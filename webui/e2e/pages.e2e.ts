@@ -37,6 +37,7 @@ const pages: [string, string, string][] = [
   ["decision", "/decisions/d1", "The total of 14,994.00 EUR"],
   ["models", "/models", "Both pools use the same weights for now"],
   ["audit", "/audit", "2,345 entries"],
+  ["people", "/people", "has set no password yet"],
   ["about", "/about", "Apache-2.0"],
   ["lost", "/nowhere", "Nothing lives at this address"],
 ];
@@ -90,6 +91,7 @@ test("the sign-in page is accessible and says how to get a link", async () => {
   fake.signedIn = false;
   const seat = await sit(browser, origin, { size: "narrow" });
   await seat.page.goto("/runs");
+  await seat.page.getByText("sign in without an account").click();
   await seat.page.getByText("skerry user link").waitFor();
   await accessible(seat.page);
   await picture(seat.page, "sign-in-narrow-light");

@@ -3,6 +3,7 @@ import { createBrowserRouter } from "react-router";
 import { App } from "./app/app.tsx";
 import { NotFound } from "./app/not-found.tsx";
 import { HomePage } from "./home/home-page.tsx";
+import { EnrolPage } from "./session/enrol-page.tsx";
 import { SignInPage } from "./session/sign-in-page.tsx";
 
 const MissionsPage = lazy(() => import("./mission/missions-page.tsx"));
@@ -13,11 +14,13 @@ const DecisionsPage = lazy(() => import("./decision/decisions-page.tsx"));
 const DecisionPage = lazy(() => import("./decision/decision-page.tsx"));
 const ModelsPage = lazy(() => import("./model/models-page.tsx"));
 const AuditPage = lazy(() => import("./audit/audit-page.tsx"));
+const PeoplePage = lazy(() => import("./people/people-page.tsx"));
 const AboutPage = lazy(() => import("./about/about-page.tsx"));
 
 /** Every page by its address. Each but the first is loaded when it is opened. */
 export const router = createBrowserRouter([
   { path: "/sign-in", Component: SignInPage },
+  { path: "/enrol", Component: EnrolPage },
   {
     path: "/",
     Component: App,
@@ -31,6 +34,7 @@ export const router = createBrowserRouter([
       { path: "decisions/:id", Component: DecisionPage },
       { path: "models", Component: ModelsPage },
       { path: "audit", Component: AuditPage },
+      { path: "people", Component: PeoplePage },
       { path: "about", Component: AboutPage },
       { path: "*", Component: NotFound },
     ],

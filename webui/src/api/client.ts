@@ -35,6 +35,12 @@ export type ModelBar = Schemas["Bar"];
 export type ModelFile = Schemas["ModelFile"];
 export type ModelExam = Schemas["ModelExam"];
 export type Importing = Schemas["Importing"];
+export type Person = Schemas["Person"];
+export type NewPerson = Schemas["NewPerson"];
+export type PersonChange = Schemas["PersonChange"];
+export type Invitation = Schemas["Invitation"];
+export type SignIn = Schemas["SignIn"];
+export type Enrolment = Schemas["Enrolment"];
 export type UploadedFile = Schemas["UploadedFile"];
 export type FinishUpload =
   paths["/api/v1/model-uploads/{upload}/import"]["post"]["requestBody"]["content"]["application/json"];

@@ -533,6 +533,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has an account */
+        get: operations["people"];
+        put?: never;
+        /**
+         * Make an account
+         * @description The answer has a link with which the person sets a password; it is shown once. An auditor has no role that changes anything.
+         */
+        post: operations["add-person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{login}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an account away */
+        delete: operations["remove-person"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an account
+         * @description Whoever gets other roles, or is disabled, is signed out. Nobody changes their own roles.
+         */
+        patch: operations["change-person"];
+        trace?: never;
+    };
+    "/api/v1/people/{login}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a link with which a person sets their password */
+        post: operations["invite-person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policy": {
         parameters: {
             query?: never;
@@ -734,10 +793,47 @@ export interface paths {
         /** Who am I */
         get: operations["session"];
         put?: never;
-        /** Trade a one-time token for a session */
+        /**
+         * Sign in
+         * @description With login and password, or with the one-time token of the local administrator.
+         */
         post: operations["sign-in"];
         /** End the session */
         delete: operations["sign-out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/enrolment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a password by a link, and sign in */
+        post: operations["enrol"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/invitee": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whom a link is for */
+        post: operations["invitee"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1243,6 +1339,11 @@ export interface components {
             in: string;
             steps: components["schemas"]["Step"][];
         };
+        Enrolment: {
+            password: string;
+            /** @description From the link that they were given. */
+            token: string;
+        };
         EscalateRule: {
             /** @description Text by language; the key "" holds a text without a language. */
             because: {
@@ -1446,6 +1547,25 @@ export interface components {
         InputValue: {
             document?: components["schemas"]["DocumentRef"];
             json?: unknown;
+        };
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description The link can be used until then.
+             */
+            ends: string;
+            link: components["schemas"]["Link"];
+            person: components["schemas"]["Person"];
+        };
+        Invitee: {
+            /** @description They have a password, which the new one replaces. */
+            enrolled: boolean;
+            login: string;
+            name: string;
+        };
+        InviteeInBody: {
+            /** @description From the link that they were given. */
+            token: string;
         };
         Label: {
             about: string;
@@ -1704,6 +1824,13 @@ export interface components {
              */
             total: number;
         };
+        NewPerson: {
+            /** @description What they sign in with; lower case. */
+            login: string;
+            /** @description For others to read. */
+            name: string;
+            roles: string[];
+        };
         Notice: {
             /** @description Name that programs may branch on, like starter-models. */
             code: string;
@@ -1751,6 +1878,37 @@ export interface components {
             total: number;
             /** Format: int64 */
             unasked?: number;
+        };
+        Person: {
+            /** Format: date-time */
+            createdAt: string;
+            disabled: boolean;
+            /** @description They have set a password. */
+            enrolled: boolean;
+            /**
+             * Format: date-time
+             * @description Until then their password is not looked at, because wrong ones were given.
+             */
+            lockedUntil?: string;
+            login: string;
+            name: string;
+            roles: string[];
+            /**
+             * Format: date-time
+             * @description The last time; absent = never.
+             */
+            signedInAt?: string;
+        };
+        PersonChange: {
+            disabled?: boolean;
+            name?: string;
+            /** @description All that they have afterwards. */
+            roles?: string[];
+        };
+        PersonList: {
+            people: components["schemas"]["Person"][];
+            /** @description Roles that there are. */
+            roles: string[];
         };
         Policy: {
             budget: components["schemas"]["Budget"];
@@ -2235,8 +2393,10 @@ export interface components {
             why?: string;
         };
         SignIn: {
-            /** @description From the one-time sign-in link. */
-            token: string;
+            login?: string;
+            password?: string;
+            /** @description From the one-time sign-in link of the local administrator. */
+            token?: string;
         };
         Space: {
             /** Format: int64 */
@@ -3645,6 +3805,163 @@ export interface operations {
             };
         };
     };
+    people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "invite-person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     policy: {
         parameters: {
             query?: never;
@@ -4147,6 +4464,76 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrol: {
+        parameters: {
+            query?: {
+                /** @description Language of sentences; else Accept-Language decides. */
+                lang?: "en" | "de";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Enrolment"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitee: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteeInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitee"];
+                };
             };
             /** @description Error */
             default: {

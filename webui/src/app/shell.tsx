@@ -143,6 +143,11 @@ function AccountMenu() {
           <span>{session.who.roles.map((r) => word("role", r)).join(", ")}</span>
         </div>
         <Menu.Divider />
+        {["admin", "auditor"].some((r) => session.who.roles.includes(r)) && (
+          <Menu.Item component={Link} to="/people" leftSection={<Icon name="person" />}>
+            {t("nav.people")}
+          </Menu.Item>
+        )}
         <Menu.Item component={Link} to="/audit" leftSection={<Icon name="shield" />}>
           {t("nav.audit")}
         </Menu.Item>

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext } from "react";
-import { api, holdCsrfToken, type Session, unwrap } from "../api/client.ts";
+import { api, type Enrolment, holdCsrfToken, type Session, type SignIn, unwrap } from "../api/client.ts";
 
 export const sessionKey = ["session"];
 
@@ -21,7 +21,27 @@ export function useSessionQuery() {
 export function useSignIn() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async (token: string) => hold(await unwrap(api.POST("/api/v1/session", { body: { token } }))),
+    mutationFn: async (body: SignIn) => hold(await unwrap(api.POST("/api/v1/session", { body }))),
+    onSuccess: (session) => queries.setQueryData(sessionKey, session),
+  });
+}
+
+/** Whom a link is for. It is asked once: each look counts as an attempt. */
+export function useInvitee(token: string) {
+  return useQuery({
+    queryKey: ["invitee", token],
+    queryFn: ({ signal }) => unwrap(api.POST("/api/v1/session/invitee", { body: { token }, signal })),
+    enabled: token !== "",
+    staleTime: Infinity,
+    retry: false,
+  });
+}
+
+/** Sets the password of the person that a link is for, and signs them in. */
+export function useEnrol() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (body: Enrolment) => hold(await unwrap(api.POST("/api/v1/session/enrolment", { body }))),
     onSuccess: (session) => queries.setQueryData(sessionKey, session),
   });
 }

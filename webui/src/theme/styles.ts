@@ -14,6 +14,7 @@ import "@mantine/core/styles/ModalBase.css";
 import "@mantine/core/styles/UnstyledButton.css";
 import "@mantine/core/styles/InlineInput.css";
 import "@mantine/core/styles/Input.css";
+import "@mantine/core/styles/PasswordInput.css";
 import "@mantine/core/styles/ActionIcon.css";
 import "@mantine/core/styles/Button.css";
 import "@mantine/core/styles/Checkbox.css";

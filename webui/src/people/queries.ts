@@ -1,0 +1,34 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { api, type NewPerson, type PersonChange, unwrap } from "../api/client.ts";
+
+const key = ["people"] as const;
+
+/** Who has an account, and which roles there are. */
+export function usePeople() {
+  return useQuery({ queryKey: key, queryFn: ({ signal }) => unwrap(api.GET("/api/v1/people", { signal })) });
+}
+
+function useChange<I, O>(change: (input: I) => Promise<O>) {
+  const queries = useQueryClient();
+  return useMutation({ mutationFn: change, onSettled: () => queries.invalidateQueries({ queryKey: key }) });
+}
+
+/** Makes an account; ends with the link for its person. */
+export function useAddPerson() {
+  return useChange((body: NewPerson) => unwrap(api.POST("/api/v1/people", { body })));
+}
+
+export function useChangePerson(login: string) {
+  return useChange((body: PersonChange) =>
+    unwrap(api.PATCH("/api/v1/people/{login}", { params: { path: { login } }, body })),
+  );
+}
+
+/** Makes a new link for a person. */
+export function useInvitePerson(login: string) {
+  return useChange(() => unwrap(api.POST("/api/v1/people/{login}/link", { params: { path: { login } } })));
+}
+
+export function useRemovePerson(login: string) {
+  return useChange(() => unwrap(api.DELETE("/api/v1/people/{login}", { params: { path: { login } } })));
+}
