@@ -44,7 +44,7 @@ func badInvoices() []spec {
 			v.shipping, v.shippingCharge = 49_00, true
 		}),
 		bad("missing", "overton-no-total", "en", "Overton Paper Co.", "plain", missing, "no total", "kein Gesamtbetrag", omit("total_amount")).asked(),
-		bad("missing", "overton-no-number", "en", "Overton Paper Co.", "padded", missing, "no invoice number", "keine Rechnungsnummer", omit("invoice_number")),
+		bad("missing", "overton-no-number", "en", "Overton Paper Co.", "padded", missing, "no invoice number", "keine Rechnungsnummer", omit("invoice_number")).asked(),
 		bad("missing", "lindgau-ohne-datum", "de", "Lindgau Möbel GmbH", "pdf-letter", missing, "no date, PDF", "kein Datum, PDF", func(v *invoice) {
 			v.without["invoice_date"], v.dueShown = true, false
 		}),

@@ -7,7 +7,8 @@ import (
 )
 
 // excerptOf is the keyword of a string that is a piece of a given text: it
-// begins and ends between words, and white space is one space. The name is
+// begins and ends between words, and white space is one space, or left out, as
+// whoever copies a number that is printed in groups does. The name is
 // Skerry's own; JSON Schema leaves names that it does not know to its users,
 // and a validator that does not know this one accepts more, not less.
 const excerptOf = "x-excerptOf"
@@ -35,8 +36,11 @@ func (c *compiler) excerpt(text, ptr string, next int32) int32 {
 			written = `\"`
 		}
 		n := node{edges: []edge{{written[0], written[0], c.literal(written[1:], after)}}}
+		if r == ' ' {
+			n.empty = []int32{after}
+		}
 		if i > 0 && before != ' ' && parted(before, r) {
-			n.empty = []int32{end}
+			n.empty = append(n.empty, end)
 		}
 		after = c.node(n)
 		if r != ' ' && (i == 0 || parted(before, r)) {
