@@ -125,6 +125,18 @@ func TestSignInWithPassword(t *testing.T) {
 	}
 }
 
+// TestAdministratorsLinkIsLocal: over the network nobody, whatever their roles,
+// gets a link to sign in as the administrator; on the host it is made.
+func TestAdministratorsLinkIsLocal(t *testing.T) {
+	s := newSite(t)
+	cookie, csrf := s.signIn(ada)
+	q := ask{method: "POST", path: "/api/v1/links", cookie: cookie, header: map[string]string{"X-CSRF-Token": csrf}}
+	wantProblem(t, "over the network", s.do(q), http.StatusForbidden)
+	if w := s.do(ask{as: ada, method: "POST", path: "/api/v1/links"}); w.Code != http.StatusOK {
+		t.Errorf("on the host: %d %s", w.Code, w.Body)
+	}
+}
+
 // TestRoles walks every operation by every role and compares with the table that
 // people have read, testdata/roles.golden: y = the role may, - = it may not.
 // UPDATE=1 writes the table anew, for a person to read.

@@ -54,7 +54,14 @@ func (a *API) bindUpkeep() {
 		access: asked, action: policy.Backup, reveals: copies}, a.backup)
 }
 
+// newLink is for whoever may open the local socket. From the network it would
+// turn the role of an administrator into all that the Administrator has, settling
+// decisions among it.
 func (a *API) newLink(ctx context.Context, _ *struct{}) (*body[Link], error) {
+	if !callerOf(ctx).local {
+		return nil, &Error{Status: http.StatusForbidden, Code: "local-only",
+			Detail: "A link for the administrator is made on the host alone, with: skerry user link. For a person with an account, make one on the page People."}
+	}
 	l, err := a.Upkeep.NewLink(ctx)
 	if err != nil {
 		return nil, err
