@@ -610,7 +610,7 @@ export const de: Record<Key, string> = {
   "people.copied": "Kopiert",
   "people.done": "Fertig",
   "people.disabled": "gesperrt",
-  "people.locked": "nach falschen Passwörtern gesperrt bis {until}",
+  "people.locked": "gesperrt bis {until}",
   "people.waiting": "hat noch kein Passwort festgelegt",
   "people.noRoles": "keine Rollen",
   "people.signedIn": "zuletzt angemeldet am {at}",

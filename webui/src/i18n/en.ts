@@ -602,7 +602,7 @@ export const en = {
   "people.copied": "Copied",
   "people.done": "Done",
   "people.disabled": "disabled",
-  "people.locked": "locked until {until} after wrong passwords",
+  "people.locked": "locked until {until}",
   "people.waiting": "has set no password yet",
   "people.noRoles": "no roles",
   "people.signedIn": "signed in last on {at}",
