@@ -62,7 +62,7 @@ func TestVector(t *testing.T) {
 func TestFewAtOnce(t *testing.T) {
 	h := NewHasher(cheap, 2)
 	var now, most atomic.Int32
-	hold := make(chan struct{})
+	begun, hold := make(chan struct{}, 6), make(chan struct{})
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
@@ -70,6 +70,7 @@ func TestFewAtOnce(t *testing.T) {
 				n := now.Add(1)
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
+				begun <- struct{}{}
 				<-hold
 				now.Add(-1)
 			})
@@ -80,9 +81,8 @@ func TestFewAtOnce(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	for now.Load() < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	<-begun
+	<-begun
 	if _, err := h.Hash(ctx, "x"); err == nil {
 		t.Error("a third hash was made beside two")
 	}

@@ -43,13 +43,17 @@ func zeros(on ml.Context, kind ml.DType, shape ...int) ml.Tensor {
 	if !ok {
 		panic(fmt.Sprintf("the engine makes tensors of type %T", made))
 	}
-	last := len(shape) - 1
-	size := t.Stride(last) * shape[last]
 	// Without memory, as in the pass that only measures, there is nothing to do.
 	if at := weightOf(t).value.FieldByName("data").Pointer(); at != 0 {
-		zero(at, size)
+		zero(at, sizeOf(t, shape))
 	}
 	return made
+}
+
+// sizeOf returns the bytes of a new tensor of two dimensions or more.
+func sizeOf(t ml.Tensor, shape []int) int {
+	last := len(shape) - 1
+	return t.Stride(last) * shape[last]
 }
 
 // zero makes memory outside of Go's that is private to this process zero.
