@@ -6,6 +6,7 @@ import { languages } from "../i18n/translate.ts";
 import { useSession, useSignOut } from "../session/session.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
 import { Loading } from "../ui/loading.tsx";
+import { Logo } from "../ui/logo.tsx";
 import { Boundary } from "./boundary.tsx";
 import { useLive } from "./live.tsx";
 import { Notices } from "./notices.tsx";
@@ -32,17 +33,7 @@ export function Shell() {
       </a>
       <header className={css["header"]}>
         <Link to="/" className={css["brand"]} aria-label={t("brand")}>
-          <svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true">
-            <rect width="32" height="32" rx="7" fill="#0f4c5c" />
-            <path d="M4 21l6-9 4 5 4-8 10 12z" fill="#e8f1f2" />
-            <path
-              d="M4 25c3-2 5-2 8 0s5 2 8 0 5-2 8 0"
-              fill="none"
-              stroke="#7fc4d4"
-              strokeWidth="2"
-              strokeLinecap="round"
-            />
-          </svg>
+          <Logo edge={26} />
           <span>Skerry</span>
         </Link>
         <nav className={css["nav"]} aria-label={t("nav")}>

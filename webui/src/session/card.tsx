@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { LanguageSwitch, SchemeSwitch } from "../app/shell.tsx";
+import { Logo } from "../ui/logo.tsx";
 import css from "./sign-in.module.css";
 
 /** The frame of the pages for whoever is not signed in. */
@@ -11,17 +12,7 @@ export function SessionCard({ children }: { children: ReactNode }) {
         <SchemeSwitch />
       </div>
       <div className={css["card"]}>
-        <svg width="44" height="44" viewBox="0 0 32 32" aria-hidden="true">
-          <rect width="32" height="32" rx="7" fill="#0f4c5c" />
-          <path d="M4 21l6-9 4 5 4-8 10 12z" fill="#e8f1f2" />
-          <path
-            d="M4 25c3-2 5-2 8 0s5 2 8 0 5-2 8 0"
-            fill="none"
-            stroke="#7fc4d4"
-            strokeWidth="2"
-            strokeLinecap="round"
-          />
-        </svg>
+        <Logo edge={44} />
         {children}
       </div>
     </main>
