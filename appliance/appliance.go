@@ -25,6 +25,7 @@ import (
 	"skerry/appliance/policy"
 	"skerry/embed"
 	"skerry/store"
+	"skerry/store/vault"
 )
 
 // Appliance is an open data directory and everything that works on it.
@@ -37,7 +38,11 @@ type Appliance struct {
 	models *models
 	engine *engine.Engine
 	api    *api.API
-	url    atomic.Pointer[string] // of the web UI, once it is served
+	vault  *vault.Vault
+	unlock func()                  // frees the data directory; nil = somebody else does
+	url    atomic.Pointer[string]  // of the web UI, once it is served
+	seal   context.CancelCauseFunc // ends Serve with errSeal; set by it
+	renew  chan struct{}           // wakes what seals anew; buffered
 }
 
 // storeDir is the folder of the store in the data directory.
@@ -47,7 +52,8 @@ const storeDir = "store"
 var ErrNotInitialised = errors.New("there is no Skerry in this data directory")
 
 // Open opens the data directory of c and prepares everything, but drives no run
-// and serves nobody: [Appliance.Serve] does. It returns an error wrapping
+// and serves nobody: [Appliance.Serve] does. It opens the vault with what this
+// host has. It returns an error wrapping [ErrSealed] if it has nothing,
 // [ErrNotInitialised] if [Init] was never run there, and [store.ErrInUse] if
 // another process has it open.
 func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err error) {
@@ -55,17 +61,54 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
 		return nil, err
 	}
-	a := &Appliance{Config: c, Log: log}
+	if err := isInitialised(c.Data); err != nil {
+		return nil, err
+	}
+	unlock, err := lockData(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	v, err := unsealHere(c)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	a, err := open(ctx, c, log, v, byThisHost)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	a.unlock = unlock
+	return a, nil
+}
+
+func isInitialised(data string) error {
+	if _, err := os.Stat(filepath.Join(data, ConfigFile)); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s: %w; make one with: skerry init --data %s", data, ErrNotInitialised, data)
+	}
+	return nil
+}
+
+// byThisHost is the record of a vault that nobody had to open.
+var byThisHost = audit.Record{Action: "vault.unsealed", Object: "a key that this host has"}
+
+// open is [Open] with a vault that is open, which it takes over; opened says by
+// whom and how. The caller has locked the data directory.
+func open(ctx context.Context, c Config, log *slog.Logger, v *vault.Vault, opened audit.Record) (_ *Appliance, err error) {
+	a := &Appliance{Config: c, Log: log, vault: v, renew: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w; make one with: skerry init --data %s", c.Data, ErrNotInitialised, c.Data)
+	if err := finishSealing(c.Data); err != nil {
+		return nil, err
 	}
 	// What a crash has left unrecorded is in the audit log when this returns.
-	if a.db, a.audit, err = openRecorded(c.Data, store.Options{MustBe: true}); err != nil {
+	if a.db, a.audit, err = openRecorded(c.Data, store.Options{MustBe: true, Sealer: v}); err != nil {
+		return nil, err
+	}
+	if err := a.record(opened); err != nil {
 		return nil, err
 	}
 	policies, err := newPolicies(ctx, a.db)
@@ -109,6 +152,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (_ *Appliance, err er
 	a.api = api.New(api.Config{
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
+		Vault: keys{a}, Secrets: secrets{a.db},
 		Upkeep: upkeep{db: a.db, log: a.audit, url: address},
 		People: accounts{db: a.db, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: address, now: time.Now},
 		UI:     ui, Build: api.Version(build),
@@ -135,6 +179,12 @@ func (a *Appliance) Close() error {
 	}
 	if a.audit != nil {
 		errs = append(errs, a.audit.Close())
+	}
+	if a.vault != nil {
+		a.vault.Close()
+	}
+	if a.unlock != nil {
+		a.unlock()
 	}
 	return errors.Join(errs...)
 }

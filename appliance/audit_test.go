@@ -22,6 +22,7 @@ import (
 	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 	"skerry/store"
+	"skerry/store/vault"
 )
 
 // auditors are two people with keys, who are all that can read a log.
@@ -82,7 +83,7 @@ func (a auditors) read(t *testing.T, data string, each func(uint64, *audit.Recor
 // and says the same as the journal.
 func (a auditors) agree(t *testing.T, data string) reading {
 	t.Helper()
-	j, err := OpenJournal(t.Context(), data)
+	j, err := OpenJournal(t.Context(), DefaultConfig(data), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func newAuditedSite(t *testing.T) (*site, auditors) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
-	if _, err := Init(t.Context(), DefaultConfig(data), a.recipients...); err != nil {
+	if _, err := Init(t.Context(), DefaultConfig(data), Admins{}, a.recipients...); err != nil {
 		t.Fatal(err)
 	}
 	s := &site{data: data}
@@ -160,7 +161,7 @@ func TestFailClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
-	if _, err := Init(t.Context(), DefaultConfig(data), a.recipients...); err != nil {
+	if _, err := Init(t.Context(), DefaultConfig(data), Admins{}, a.recipients...); err != nil {
 		t.Fatal(err)
 	}
 	s := &site{data: data}
@@ -234,7 +235,12 @@ func TestLogIsNotTakenAway(t *testing.T) {
 	}
 	refused := func(what, says string) {
 		t.Helper()
-		db, log, err := openRecorded(s.data, store.Options{MustBe: true})
+		v, err := unsealHere(DefaultConfig(s.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		db, log, err := openRecorded(s.data, store.Options{MustBe: true, Sealer: v})
 		if err == nil {
 			err = errors.Join(errors.New("it was opened"), db.Close(), log.Close())
 		}
@@ -310,6 +316,8 @@ func TestRestoreGoesOnWithTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+	keyFile := DefaultConfig(s.data).keyFile()
+	by := func(i vault.Info) (*vault.Root, error) { return vault.UnwrapKeyFile(i, keyFile) }
 	for name, damage := range map[string]func([]byte){
 		"a segment":       func(b []byte) { b[bytes.Index(b, []byte(`"suite":"age`))]++ },
 		"a key's name":    func(b []byte) { copy(b[bytes.Index(b, []byte("audit-keys/chain.json")):], "audit-keyz") },
@@ -317,14 +325,22 @@ func TestRestoreGoesOnWithTheLog(t *testing.T) {
 	} {
 		bad := bytes.Clone(backup.Bytes())
 		damage(bad)
-		if _, err := Restore(t.Context(), DefaultConfig(elsewhere), bytes.NewReader(bad)); !errors.Is(err, store.ErrDamaged) {
+		if _, err := Restore(t.Context(), DefaultConfig(elsewhere), bytes.NewReader(bad), by); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("a backup with another byte in %s: got %v, want %v", name, err, store.ErrDamaged)
 		}
 	}
-	done, err := Restore(t.Context(), DefaultConfig(elsewhere), &backup)
-	if err != nil || !done.Audit {
+	done, err := Restore(t.Context(), DefaultConfig(elsewhere), &backup, by)
+	if err != nil || !done.Audit || !done.Sealed {
 		t.Fatalf("%+v, %v", done, err)
 	}
+	key, err := os.ReadFile(keyFile)
+	if err == nil {
+		err = os.WriteFile(DefaultConfig(elsewhere).keyFile(), key, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(DefaultConfig(elsewhere).keyFile()) })
 	r := &site{data: elsewhere}
 	r.serve(t)
 	defer func() { r.stop() }()

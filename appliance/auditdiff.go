@@ -9,6 +9,7 @@ import (
 	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 	"skerry/store"
+	"skerry/store/vault"
 )
 
 // Journal compares the runs of a data directory with the audit log. Its memory
@@ -19,20 +20,39 @@ type Journal struct {
 	More        int
 
 	db   *store.DB
+	v    *vault.Vault             // nil = the store was never sealed
 	seen map[mission.RunID]uint64 // the last observation of a run that the log has
 }
 
-// OpenJournal opens the journal of a data directory that no appliance serves.
-func OpenJournal(ctx context.Context, data string) (*Journal, error) {
-	db, err := store.Open(filepath.Join(data, storeDir), store.Options{MustBe: true})
-	if err != nil {
+// OpenJournal opens the journal of a data directory that no appliance serves. by
+// opens its vault.
+func OpenJournal(ctx context.Context, c Config, by Unwrap) (*Journal, error) {
+	j := &Journal{seen: map[mission.RunID]uint64{}}
+	o := store.Options{MustBe: true}
+	v, err := by.unseal(c)
+	switch {
+	case err == nil:
+		j.v, o.Sealer = v, v
+	case !errors.Is(err, ErrUnsealed):
 		return nil, err
 	}
-	return &Journal{db: db, seen: map[mission.RunID]uint64{}}, nil
+	if j.db, err = store.Open(filepath.Join(c.Data, storeDir), o); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
 }
 
 // Close frees the data directory.
-func (j *Journal) Close() error { return j.db.Close() }
+func (j *Journal) Close() error {
+	var err error
+	if j.db != nil {
+		err = j.db.Close()
+	}
+	if j.v != nil {
+		j.v.Close()
+	}
+	return err
+}
 
 func (j *Journal) differ(format string, args ...any) {
 	if len(j.Differences) == audit.MaxFaults {

@@ -39,6 +39,11 @@ type Config struct {
 	// that requests may be addressed to.
 	Hosts []string `yaml:"hosts,omitempty"`
 
+	// KeyFile is the file that opens the vault at the start, outside of the data
+	// directory; empty = the data directory's name with .key behind it, if there
+	// is such a file. Without one an admin has to unseal.
+	KeyFile string `yaml:"keyFile,omitempty"`
+
 	// Runner bounds the local runner.
 	Runner Runner `yaml:"runner"`
 
@@ -152,6 +157,9 @@ func (c Config) Validate() error {
 			problems = append(problems, fmt.Errorf("listen: %s can be reached from the network, which needs TLS: set tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen))
 		}
 	}
+	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
+		problems = append(problems, fmt.Errorf("keyFile: %s is no absolute path", c.KeyFile))
+	}
 	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
 		problems = append(problems, errors.New("tls: needs both certificate and key"))
 	}
@@ -184,6 +192,32 @@ func (c Config) Validate() error {
 		problems = append(problems, fmt.Errorf("runner.cacheType: is %q, may be %s or %s", k, catalogue.CacheF16, catalogue.CacheQ80))
 	}
 	return errors.Join(problems...)
+}
+
+// keyFile returns where the key file of this host is, if there is one.
+func (c Config) keyFile() string {
+	if c.KeyFile != "" {
+		return c.KeyFile
+	}
+	return filepath.Clean(c.Data) + ".key"
+}
+
+// credentialName is the name of the systemd credential that opens the vault: an
+// age identity, as in a key file (LoadCredentialEncrypted=skerry-key:…).
+const credentialName = "skerry-key"
+
+// credentialFile returns the file of the credential, if systemd has given one
+// (systemd.exec(5)), else the empty string.
+func credentialFile() string {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return ""
+	}
+	path := filepath.Join(dir, credentialName)
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
 }
 
 // Marshal returns the configuration as the text of its file.

@@ -14,7 +14,7 @@ import (
 var allowed = map[string][]string{
 	"skerry":                     {"skerry/appliance/cli"},
 	"skerry/appliance":           {"skerry/...", "github.com/goccy/go-yaml", "github.com/klauspost/compress/zstd", "golang.org/x/sys/unix"},
-	"skerry/appliance/cli":       {"skerry/appliance", "skerry/appliance/api/client", "skerry/appliance/...", "skerry/store", "skerry/embed", "filippo.io/age", "github.com/spf13/cobra", "golang.org/x/term", "golang.org/x/sys/unix"},
+	"skerry/appliance/cli":       {"skerry/appliance", "skerry/appliance/api/client", "skerry/appliance/...", "skerry/store", "skerry/store/vault", "skerry/embed", "filippo.io/age/...", "github.com/spf13/cobra", "golang.org/x/term", "golang.org/x/sys/unix"},
 	"skerry/appliance/bench":     {"skerry/...", "github.com/oklog/ulid/v2"},
 	"skerry/appliance/llm":       {},
 	"skerry/appliance/source":    {"github.com/goccy/go-yaml/..."},
@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"skerry/appliance/api/client": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/api/..."},
 	"skerry/store": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/audit", "go.etcd.io/bbolt/...", "github.com/oklog/ulid/v2",
 		"golang.org/x/sys/unix", "github.com/klauspost/compress/..."},
+	"skerry/store/vault": {"filippo.io/age/...", "golang.org/x/sys/unix"},
 	"skerry/plugins":     {"skerry/appliance/llm", "skerry/plugins/sdk/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/...", "golang.org/x/sys/unix"},
 	"skerry/plugins/sdk": {"skerry/appliance/llm", "skerry/plugins/sdk/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/...", "google.golang.org/protobuf/..."},
 	"skerry/installer":   {"skerry/appliance", "golang.org/x/sys/unix"},

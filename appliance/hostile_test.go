@@ -101,7 +101,7 @@ func TestKillTheAppliance(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
 	auditors := newAuditors(t)
-	if _, err := Init(t.Context(), DefaultConfig(data), auditors.recipients...); err != nil {
+	if _, err := Init(t.Context(), DefaultConfig(data), Admins{}, auditors.recipients...); err != nil {
 		t.Fatal(err)
 	}
 	samples, err := newSamples()
@@ -149,7 +149,7 @@ func TestKillTheAppliance(t *testing.T) {
 		if slices.ContainsFunc(kids, alive) {
 			t.Errorf("kill %d: children outlive the appliance: %v", n, slices.DeleteFunc(kids, func(pid int) bool { return !alive(pid) }))
 		}
-		report, err := Check(t.Context(), data, false)
+		report, err := Check(t.Context(), DefaultConfig(data), false, nil)
 		if err != nil || len(report.Findings) > 0 {
 			t.Fatalf("kill %d: the store is not in order: %v %+v", n, err, report.Findings)
 		}

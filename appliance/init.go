@@ -21,6 +21,7 @@ type Initialised struct {
 	Policy   int // version
 	Missions []string
 	Audit    *audit.Enrolment // nil = the site has no auditors
+	KeyFile  string           // that opens the vault at every start; empty = an admin does
 }
 
 // ErrInitialised: the data directory holds a Skerry already.
@@ -29,11 +30,12 @@ var ErrInitialised = errors.New("there is a Skerry in this data directory alread
 // Init makes a data directory with the default policy and the sample missions.
 // It changes nothing, and returns an error wrapping [ErrInitialised], if there
 // is one already. A directory that an interrupted Init left half-made is
-// completed.
+// completed. What is stored is sealed for admins; if there are none, for a key
+// file beside the data directory.
 //
 // With auditors, at least [audit.MinRecipients] age recipients, everything is
 // recorded from the first policy on.
-func Init(ctx context.Context, c Config, auditors ...string) (_ Initialised, err error) {
+func Init(ctx context.Context, c Config, admins Admins, auditors ...string) (_ Initialised, err error) {
 	done := Initialised{Data: c.Data}
 	if err := c.Validate(); err != nil {
 		return done, err
@@ -47,15 +49,29 @@ func Init(ctx context.Context, c Config, auditors ...string) (_ Initialised, err
 	if err := os.Chmod(c.Data, 0o700); err != nil {
 		return done, err
 	}
+	unlock, err := lockData(c.Data)
+	if err != nil {
+		return done, err
+	}
+	defer unlock()
 	if done.Audit, err = enrol(c.Data, auditors); err != nil {
 		return done, err
 	}
-	db, log, err := openRecorded(c.Data, store.Options{})
+	v, keyFile, err := makeVault(c, admins)
+	if err != nil {
+		return done, err
+	}
+	defer v.Close()
+	done.KeyFile = keyFile
+	db, log, err := openRecorded(c.Data, store.Options{Sealer: v})
 	if err != nil {
 		return done, err
 	}
 	if log != nil {
 		defer func() { err = errors.Join(err, log.Close()) }()
+		if err := log.Append(ctx, audit.Record{Action: "vault.made", Object: v.ID()}); err != nil {
+			return done, errors.Join(err, db.Close())
+		}
 	}
 	if err := seed(ctx, db, &done); err != nil {
 		return done, errors.Join(err, db.Close())

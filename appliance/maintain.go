@@ -13,17 +13,49 @@ import (
 	"skerry/appliance/api"
 	"skerry/appliance/audit"
 	"skerry/store"
+	"skerry/store/vault"
 )
 
+// Unwrap returns the root key of a vault, from whatever an admin has. Where
+// there is none, what the host has opens the vault.
+type Unwrap func(vault.Info) (*vault.Root, error)
+
+// unseal opens the vault of a data directory.
+func (u Unwrap) unseal(c Config) (*vault.Vault, error) {
+	if u == nil {
+		return unsealHere(c)
+	}
+	info, err := inspectVault(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	root, err := u(info)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return vault.Open(VaultDir(c.Data), root, vault.Options{})
+}
+
 // Check verifies the store of a data directory that no appliance serves, after
-// making its indexes anew from the journal if rebuild is set.
-func Check(ctx context.Context, data string, rebuild bool) (_ api.StoreReport, err error) {
+// making its indexes anew from the journal if rebuild is set. One that was never
+// sealed is checked as it is.
+func Check(ctx context.Context, c Config, rebuild bool, by Unwrap) (_ api.StoreReport, err error) {
+	data := c.Data
 	dir := filepath.Join(data, storeDir)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return api.StoreReport{}, fmt.Errorf("%s: %w; make one with: skerry init --data %s", data, ErrNotInitialised, data)
 	}
 	_, err = os.Stat(filepath.Join(data, ConfigFile))
 	o := store.Options{MustBe: err == nil} // the configuration is written last
+	v, err := by.unseal(c)
+	switch {
+	case err == nil:
+		defer v.Close()
+		o.Sealer = v
+	case !errors.Is(err, ErrUnsealed):
+		return api.StoreReport{}, err
+	}
 	if rebuild {
 		if err := rebuildStore(ctx, data, o); err != nil {
 			return api.StoreReport{}, err

@@ -12,6 +12,7 @@ import (
 
 	"skerry/appliance/audit"
 	"skerry/store"
+	"skerry/store/vault"
 )
 
 // beside returns what a backup holds beside the store: the audit log as it
@@ -42,13 +43,18 @@ type Restored struct {
 	Files int
 	Made  time.Time // when the backup was made
 	Audit bool      // the site has an audit log, which goes on
+	// Sealed: it has a vault. One that has none is of before there was one, and is
+	// not served before it is sealed.
+	Sealed bool
 }
 
 // Restore makes a data directory from a backup. The configuration is the one
 // given: a backup holds none, because it may be restored on another host. The
 // audit log goes on where the backup left it, and the first thing that is
-// recorded is that, and from which backup.
-func Restore(ctx context.Context, c Config, backup io.Reader) (done Restored, err error) {
+// recorded is that, and from which backup. by opens the vault in the backup. What
+// is written after the restore has a data key of its own, so that nothing of the
+// original that goes on elsewhere, or of a later backup, passes for it.
+func Restore(ctx context.Context, c Config, backup io.Reader, by Unwrap) (done Restored, err error) {
 	if _, err := os.Stat(filepath.Join(c.Data, ConfigFile)); err == nil {
 		return done, fmt.Errorf("%s: %w; restore into a new directory with --data", c.Data, ErrInitialised)
 	}
@@ -61,7 +67,26 @@ func Restore(ctx context.Context, c Config, backup io.Reader) (done Restored, er
 			return done, err
 		}
 	}
-	m, err := store.Restore(ctx, backup, filepath.Join(c.Data, storeDir), store.Options{}, func(name string) (string, error) {
+	var v *vault.Vault
+	defer func() {
+		if v != nil {
+			v.Close()
+		}
+	}()
+	unseal := func(string) (store.Sealer, error) {
+		var err error
+		v, err = by.unseal(c)
+		switch {
+		case errors.Is(err, ErrUnsealed):
+			return store.Plain, nil
+		case errors.Is(err, ErrSealed):
+			return nil, errors.New("the backup is sealed; name the file of an age identity of one of its admins with --identity")
+		case err != nil:
+			return nil, err
+		}
+		return v, nil
+	}
+	m, err := store.Restore(ctx, backup, filepath.Join(c.Data, storeDir), store.Options{Unseal: unseal}, func(name string) (string, error) {
 		dir, file := path.Split(name)
 		if dir = path.Clean(dir); dir != AuditDir && dir != auditKeyDir || !audit.IsPiece(file, dir == auditKeyDir) {
 			return "", fmt.Errorf("the backup holds %q, which does not belong there", name)
@@ -76,11 +101,18 @@ func Restore(ctx context.Context, c Config, backup io.Reader) (done Restored, er
 	}
 	done.Files, done.Made = len(m.Entries), m.Created
 	for _, d := range append(dirs, c.Data) {
-		if err := syncDir(d); err != nil {
+		if err := syncFolder(d); err != nil {
 			return done, err
 		}
 	}
-	if done.Audit, err = recordRestore(ctx, c.Data, m); err != nil {
+	o := store.Options{MustBe: true}
+	if v != nil {
+		if _, err := v.Rotate(); err != nil {
+			return done, err
+		}
+		o.Sealer, done.Sealed = v, true
+	}
+	if done.Audit, err = recordRestore(ctx, c.Data, m, o); err != nil {
 		return done, err
 	}
 	text, err := c.Marshal()
@@ -92,8 +124,8 @@ func Restore(ctx context.Context, c Config, backup io.Reader) (done Restored, er
 
 // recordRestore goes on with the audit log of a restored directory, and reports
 // whether there is one.
-func recordRestore(ctx context.Context, data string, m store.Manifest) (bool, error) {
-	db, log, err := openRecorded(data, store.Options{MustBe: true})
+func recordRestore(ctx context.Context, data string, m store.Manifest, o store.Options) (bool, error) {
+	db, log, err := openRecorded(data, o)
 	if err != nil {
 		return false, err
 	}
@@ -107,13 +139,4 @@ func recordRestore(ctx context.Context, data string, m store.Manifest) (bool, er
 		err = errors.Join(err, log.Close())
 	}
 	return log != nil, err
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -38,26 +37,18 @@ const (
 // calls in flight are cancelled and are repeated after the next start. ready is
 // called once, when requests are answered. Serve may be called once.
 func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
-	socket, err := listenLocal(filepath.Join(a.Config.Data, SocketFile))
+	e, err := newEntrance(a.Config, a.Log)
 	if err != nil {
 		return err
 	}
-	listeners := []net.Listener{socket}
-	address := Address{Socket: filepath.Join(a.Config.Data, SocketFile)}
-	if a.Config.Listen != "" {
-		l, err := a.listen()
-		if err != nil {
-			return errors.Join(err, socket.Close())
-		}
-		listeners = append(listeners, l)
-		scheme := "http"
-		if a.Config.TLS != nil {
-			scheme = "https"
-		}
-		address.URL = scheme + "://" + l.Addr().String()
-		a.url.Store(&address.URL)
-	}
+	err = a.serve(ctx, e, ready)
+	return errors.Join(err, e.close(ctx))
+}
 
+// serve is [Appliance.Serve] at an entrance that is open already and stays so.
+// It returns an error wrapping errSeal when somebody has sealed the vault.
+func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address)) error {
+	a.url.Store(&e.address.URL)
 	// The models live a little longer than the engine: it cancels its calls,
 	// and Close stops the models.
 	if err := a.models.Start(ctx); err != nil {
@@ -68,10 +59,12 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 	if err := a.record(audit.Record{Action: "appliance.started", Object: BuildVersion().Version}); err != nil {
 		return err
 	}
+	a.seal = cancel
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watchAudit(ctx, cancel) })
 	watching.Go(func() { a.space.watch(ctx) })
-	stopped := make(chan error, len(listeners)+1)
+	watching.Go(func() { a.sealAnew(ctx) })
+	stopped := make(chan error, 1)
 	go func() {
 		settle, done := context.WithTimeout(ctx, settleTimeout)
 		a.models.Settle(settle)
@@ -79,39 +72,43 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 		debug.FreeOSMemory() // unpacking the runner has left garbage that an idle process would keep
 		stopped <- a.engine.Run(ctx)
 	}()
-	server := api.NewServer(a.api)
-	server.Handler = a.whenClaimed(a.api)
-	server.ConnContext = identify
-	for _, l := range listeners {
-		go func() {
-			err := server.Serve(l)
-			if errors.Is(err, http.ErrServerClosed) {
-				err = nil
-			} else {
-				cancel(err)
-			}
-			stopped <- err
-		}()
-	}
-	ready(address)
+	e.show(a.whenClaimed(a.api))
+	ready(e.address)
 
-	<-ctx.Done()
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-e.failed:
+		cancel(failed)
+	}
+	settled := e.show(gone)
+	a.api.Close() // ends the event streams
 	shutdown, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
-	errs := []error{}
-	if err := server.Shutdown(shutdown); err != nil {
-		errs = append(errs, server.Close())
-	}
-	for range cap(stopped) {
-		errs = append(errs, <-stopped)
-	}
+	settled(shutdown)
+	failed = errors.Join(failed, <-stopped)
 	watching.Wait()
-	if a.audit != nil && a.audit.Err() != nil {
-		return errors.Join(append(errs, a.audit.Err())...)
+	sealed, end := errors.Is(context.Cause(ctx), errSeal), audit.Record{Action: "appliance.stopped"}
+	if sealed {
+		end.Why = errSeal.Error()
 	}
-	errs = append(errs, a.record(audit.Record{Action: "appliance.stopped"}))
-	return errors.Join(errs...)
+	if a.audit != nil && a.audit.Err() != nil {
+		return errors.Join(failed, a.audit.Err())
+	}
+	if err := a.record(end); err != nil {
+		return errors.Join(failed, err) // not sealed: what cannot be recorded ends the whole appliance
+	}
+	if sealed {
+		return errors.Join(errSeal, failed)
+	}
+	return failed
 }
+
+// gone answers what comes after the end.
+var gone = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "Skerry is stopping", http.StatusServiceUnavailable)
+})
 
 // whenClaimed holds requests back until the engine knows the open runs, which
 // is a moment after the start: nobody is told that a run does not exist while it
@@ -130,18 +127,18 @@ func (a *Appliance) whenClaimed(next http.Handler) http.Handler {
 }
 
 // listen opens the network listener.
-func (a *Appliance) listen() (net.Listener, error) {
-	l, err := net.Listen("tcp", a.Config.Listen)
+func listen(c Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen: %s is taken by another program; choose another with --listen", a.Config.Listen)
+		return nil, fmt.Errorf("listen: %s is taken by another program; choose another with --listen", c.Listen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if a.Config.TLS == nil {
+	if c.TLS == nil {
 		return l, nil
 	}
-	cert, err := tls.LoadX509KeyPair(a.Config.TLS.Certificate, a.Config.TLS.Key)
+	cert, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tls: %w", err), l.Close())
 	}

@@ -70,7 +70,7 @@ func newSite(t *testing.T, change ...func(*site)) *site {
 		}
 	})
 	c := DefaultConfig(data)
-	if _, err := Init(t.Context(), c); err != nil {
+	if _, err := Init(t.Context(), c, Admins{}); err != nil {
 		t.Fatal(err)
 	}
 	s := &site{data: data}
@@ -114,7 +114,7 @@ func (s *site) serve(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Error("close:", err)
 		}
-		report, err := Check(context.Background(), s.data, false)
+		report, err := Check(context.Background(), DefaultConfig(s.data), false, nil)
 		if err != nil || len(report.Findings) > 0 {
 			t.Errorf("the store is not in order: %v %+v", err, report.Findings)
 		}

@@ -118,7 +118,7 @@ func TestImportSurvivesKills(t *testing.T) {
 			done = <-ended == nil
 		}
 		_ = cmd.Wait()
-		if report, err := Check(t.Context(), s.data, false); err != nil || len(report.Findings) > 0 {
+		if report, err := Check(t.Context(), DefaultConfig(s.data), false, nil); err != nil || len(report.Findings) > 0 {
 			t.Fatalf("kill %d: the store is not in order: %v %+v", n, err, report.Findings)
 		}
 	}

@@ -19,10 +19,10 @@ import (
 )
 
 // A backup is a tar stream: the database, the blobs, what lies beside the store,
-// and last a manifest with the digest of every entry, and the digest of the
+// the vault if it is sealed, and last a manifest with the digest of every entry, and the digest of the
 // manifest. A stream that was cut off has no manifest and is refused.
 const (
-	backupFormat   = 2 // 1 had nothing from beside the store
+	backupFormat   = 3 // 1 had nothing from beside the store, 2 no vault
 	besideName     = "beside"
 	manifestName   = "MANIFEST.json"
 	manifestDigest = "MANIFEST.sha256"
@@ -69,6 +69,8 @@ func (db *DB) Backup(ctx context.Context, w io.Writer, beside func(context.Conte
 func (db *DB) backup(ctx context.Context, w io.Writer, beside func(context.Context) ([]Beside, error)) (Manifest, error) {
 	m := Manifest{Format: backupFormat, Created: db.now().UTC()}
 	m.Schema = len(migrations)
+	db.copies.RLock()
+	defer db.copies.RUnlock()
 	copied, remove, err := db.copyAside(ctx)
 	if err != nil {
 		return m, err
@@ -98,6 +100,11 @@ func (db *DB) backup(ctx context.Context, w io.Writer, beside func(context.Conte
 	}
 	for _, f := range files {
 		if err := b.beside(f); err != nil {
+			return m, err
+		}
+	}
+	if keeper, ok := db.sealer.(Keeper); ok {
+		if err := b.vault(keeper); err != nil {
 			return m, err
 		}
 	}
@@ -211,7 +218,7 @@ func Restore(ctx context.Context, r io.Reader, dir string, o Options, place func
 	}
 	m, err := restore(ctx, r, dir, o, place)
 	if err != nil {
-		for _, n := range []string{restoringName, blobsName} {
+		for _, n := range []string{restoringName, blobsName, VaultDir} {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, n)))
 		}
 		return fail(err)
@@ -233,7 +240,13 @@ func restore(ctx context.Context, r io.Reader, dir string, o Options, place func
 	if err := syncDir(dir); err != nil {
 		return m, err
 	}
-	got, m, err := extract(ctx, r, dir, place)
+	got, m, err := extract(r, func(r io.Reader, name string) (ManifestEntry, error) {
+		to, err := placeOf(dir, name, place)
+		if err != nil {
+			return ManifestEntry{}, err
+		}
+		return extractFile(ctx, r, to, name)
+	})
 	if err != nil {
 		return m, err
 	}
@@ -242,6 +255,14 @@ func restore(ctx context.Context, r io.Reader, dir string, o Options, place func
 	}
 	if err := syncTree(filepath.Join(dir, blobsName)); err != nil {
 		return m, err
+	}
+	if vault := filepath.Join(dir, VaultDir); o.Unseal != nil {
+		if err := syncTree(vault); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return m, err
+		}
+		if o.Sealer, err = o.Unseal(vault); err != nil {
+			return m, err
+		}
 	}
 	report, err := checkFile(ctx, marker, dir, o, CheckOptions{})
 	if err != nil {
@@ -257,9 +278,9 @@ func restore(ctx context.Context, r io.Reader, dir string, o Options, place func
 	return m, syncDir(dir)
 }
 
-// extract writes the entries of a backup into dir and returns what it wrote and
-// the manifest.
-func extract(ctx context.Context, r io.Reader, dir string, place func(string) (string, error)) ([]ManifestEntry, Manifest, error) {
+// extract hands the entries of a backup to file, one by one, and returns what
+// that returned and the manifest.
+func extract(r io.Reader, file func(r io.Reader, name string) (ManifestEntry, error)) ([]ManifestEntry, Manifest, error) {
 	var m Manifest
 	var got []ManifestEntry
 	var manifest, digest []byte
@@ -283,10 +304,7 @@ func extract(ctx context.Context, r io.Reader, dir string, place func(string) (s
 			digest, err = io.ReadAll(io.LimitReader(t, 1024))
 		default:
 			var e ManifestEntry
-			var to string
-			if to, err = placeOf(dir, h.Name, place); err == nil {
-				e, err = extractFile(ctx, t, to, h.Name)
-			}
+			e, err = file(t, h.Name)
 			got = append(got, e)
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -316,6 +334,10 @@ func extract(ctx context.Context, r io.Reader, dir string, place func(string) (s
 func placeOf(dir, name string, place func(string) (string, error)) (string, error) {
 	if name == databaseName {
 		return filepath.Join(dir, restoringName), nil
+	}
+	if vaultForm.MatchString(name) {
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		return to, os.MkdirAll(filepath.Dir(to), 0o700)
 	}
 	if rest, ok := strings.CutPrefix(name, besideName+"/"); ok && place != nil {
 		to, err := place(rest)

@@ -25,7 +25,7 @@ import (
 // one append is one step of a run, that of the intent or that of the result.
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 16, 256} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers, nil) })
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchAppend(b, b.TempDir(), Options{}, writers) })
 	}
 }
 
@@ -33,7 +33,7 @@ func BenchmarkAppend(b *testing.B) {
 // that a step is answered when both journal and log have it.
 func BenchmarkAudit(b *testing.B) {
 	for _, writers := range []int{1, 16, 64, 256} {
-		b.Run(fmt.Sprintf("off/writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers, nil) })
+		b.Run(fmt.Sprintf("off/writers=%d", writers), func(b *testing.B) { benchAppend(b, b.TempDir(), Options{}, writers) })
 		b.Run(fmt.Sprintf("on/writers=%d", writers), func(b *testing.B) {
 			var recipients []string
 			for range audit.MinRecipients {
@@ -48,11 +48,11 @@ func BenchmarkAudit(b *testing.B) {
 				b.Fatal(err)
 			}
 			var l *audit.Log
-			benchmarkAppend(b, writers, &Audit{Log: "bench", Open: func(epoch uint64) (_ Auditor, err error) {
+			benchAppend(b, b.TempDir(), Options{Audit: &Audit{Log: "bench", Open: func(epoch uint64) (_ Auditor, err error) {
 				o.Epoch = epoch
 				l, err = audit.Open(o)
 				return l, err
-			}})
+			}}}, writers)
 			if err := l.Close(); err != nil {
 				b.Error(err)
 			}
@@ -60,8 +60,21 @@ func BenchmarkAudit(b *testing.B) {
 	}
 }
 
-func benchmarkAppend(b *testing.B, writers int, log *Audit) {
-	db, err := Open(b.TempDir(), Options{Audit: log})
+// BenchmarkAppendSealed is BenchmarkAppend with a vault, beside the same without,
+// so that one run tells what sealing costs.
+func BenchmarkAppendSealed(b *testing.B) {
+	for _, writers := range []int{1, 16, 256} {
+		b.Run(fmt.Sprintf("plain/writers=%d", writers), func(b *testing.B) { benchAppend(b, b.TempDir(), Options{}, writers) })
+		b.Run(fmt.Sprintf("sealed/writers=%d", writers), func(b *testing.B) {
+			dir := b.TempDir()
+			v, _ := newVault(b, dir)
+			benchAppend(b, dir, Options{Sealer: v}, writers)
+		})
+	}
+}
+
+func benchAppend(b *testing.B, dir string, o Options, writers int) {
+	db, err := Open(dir, o)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,6 +41,7 @@ const (
 // wrapping [ErrTooBig]; 0 = no bound. Putting the same content again replaces
 // the file, which also heals a damaged one.
 func (db *DB) Put(ctx context.Context, r io.Reader, maxBytes int64) (digest string, size int64, err error) {
+	defer db.flights.takeOff()()
 	f, err := os.CreateTemp(filepath.Join(db.dir, blobsName, tempName), "put-*")
 	if err != nil {
 		return "", 0, fmt.Errorf("put blob: %w", err)

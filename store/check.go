@@ -74,6 +74,8 @@ func (db *DB) Check(ctx context.Context, o CheckOptions) (Report, error) {
 	if err := ctx.Err(); err != nil {
 		return Report{}, err
 	}
+	db.copies.RLock()
+	defer db.copies.RUnlock()
 	path, remove, err := db.copyAside(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("check store: %w", err)

@@ -48,6 +48,9 @@ func (db *DB) update(ctx context.Context, fn func(*tx) error) error {
 	if err := db.poisoned(); err != nil {
 		return err
 	}
+	// fn seals, and so does the outbox, with the key of the moment: Reseal waits
+	// until that is stored.
+	defer db.flights.takeOff()()
 	w := &write{apply: fn, done: make(chan error, 1)}
 	select {
 	case <-db.quit:

@@ -37,6 +37,7 @@ func (e *KeyError) Unwrap() error { return mission.ErrConflict }
 // [mission.ErrNotFound] if there is no such run. When ctx ends before the
 // committer takes the write on, nothing is written.
 func (db *DB) Append(ctx context.Context, run mission.RunID, expected uint64, s mission.Summary, obs ...mission.Observation) error {
+	defer db.flights.takeOff()()
 	a, err := db.newAppend(run, expected, s, obs)
 	if err != nil {
 		return fmt.Errorf("append to run %s: %w", run, err)

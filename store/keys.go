@@ -39,9 +39,11 @@ import (
 //	links           SHA-256 of the token               Link, JSON
 //	users           login                              User, JSON
 //	outbox          transaction:8                      outgoing, JSON; what is still to be recorded in the audit log
+//	secrets         name                               Secret and its value, JSON
 //
-// journal, missions, policies, settings, sessions, links and users are primary; all
-// others but the outbox can be rebuilt from the journal ([DB.Rebuild]).
+// journal, missions, policies, settings, sessions, links, users and secrets are
+// primary; all others but the outbox can be rebuilt from the journal
+// ([DB.Rebuild]).
 type bucket string
 
 const (
@@ -62,11 +64,12 @@ const (
 	bucketSessions       bucket = "sessions"
 	bucketLinks          bucket = "links"
 	bucketUsers          bucket = "users"
+	bucketSecrets        bucket = "secrets"
 )
 
 var primaryBuckets = []bucket{
 	bucketMeta, bucketJournal, bucketMissions, bucketMissionSources, bucketPolicies, bucketPolicySources,
-	bucketSettings, bucketSessions, bucketLinks, bucketUsers,
+	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets,
 }
 
 // derivedBuckets hold nothing that the journal does not say.

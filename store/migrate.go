@@ -32,6 +32,10 @@ var migrations = []migration{
 		_, err := t.CreateBucketIfNotExists([]byte(bucketUsers))
 		return err
 	}},
+	{"secrets", func(t *tx) error {
+		_, err := t.CreateBucketIfNotExists([]byte(bucketSecrets))
+		return err
+	}},
 }
 
 var keySchema = []byte("schema")

@@ -61,7 +61,11 @@ type Options struct {
 	MapBytes int64            // address space reserved for the database file; 0 = 4 GiB. Growth beyond it waits for readers
 	MustBe   bool             // true = the store was made before: a missing or empty database file is damage, not a reason to make one
 	Audit    *Audit           // nil = whoever opens the store only looks, so nothing is recorded
-	NoSync   bool             // true = writes are not durable. Only for filling a store that can be thrown away
+	// Unseal, unless nil, opens the [Keeper] whose files a backup has put into
+	// dir, if it had any, for [Restore] to check what it wrote.
+	Unseal func(dir string) (Sealer, error)
+
+	NoSync bool // true = writes are not durable. Only for filling a store that can be thrown away
 }
 
 // DB is an open store. All methods may be called concurrently.
@@ -85,6 +89,10 @@ type DB struct {
 	commit func(*bolt.Tx) error
 	// poison is why writes are refused; set once by the committer.
 	poison atomic.Pointer[error]
+
+	flights   flights      // what is sealed and not stored yet
+	resealing sync.Mutex   // held by the one Reseal
+	copies    sync.RWMutex // read: a copy of the database is in use; write: keys are dropped
 
 	appends, groups atomic.Uint64
 }

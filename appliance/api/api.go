@@ -37,6 +37,8 @@ type Config struct {
 	Sessions  Sessions
 	Upkeep    Upkeep
 	People    People
+	Vault     Vault
+	Secrets   Secrets
 
 	UI       fs.FS                              // built pages; nil = none
 	Build    Version                            // what is installed

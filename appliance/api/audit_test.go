@@ -54,7 +54,8 @@ func recordedSite(t *testing.T) (*site, *recorder) {
 // What is recorded before it is done or shown. Everything else that is a GET
 // leaves no record, and everything that is not leaves one when it has ended.
 var (
-	leaving   = []string{"discard-upload", "examine-model", "finish-upload", "import-model", "remove-model", "start-model", "stop-model"}
+	leaving = []string{"discard-upload", "examine-model", "finish-upload", "import-model", "remove-model", "start-model", "stop-model",
+		"seal", "rotate-keys", "add-vault-admin", "remove-vault-admin"}
 	revealing = []string{"backup", "decision", "document", "document-text", "observations", "run", "run-events"}
 )
 
@@ -139,7 +140,8 @@ func TestReadOnlyMode(t *testing.T) {
 	run := built(1)
 	s.put(run)
 	s.api.Close()
-	goOn := []string{"cancel-run", "check-store", "discard-upload", "new-link", "invite-person", "change-person", "remove-person", "invitee", "enrol", "remove-model", "sign-in", "sign-out", "stop-model", "validate-mission"}
+	goOn := []string{"cancel-run", "check-store", "discard-upload", "new-link", "invite-person", "change-person", "remove-person", "invitee", "enrol", "remove-model", "sign-in", "sign-out", "stop-model", "validate-mission",
+		"seal", "remove-vault-admin", "remove-secret"}
 	for _, o := range operations(s, run) {
 		before := s.changes()
 		w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)})

@@ -70,6 +70,10 @@ func bodyFor(id string, run *storetest.Run) string {
 		return `{"files":[{"name":"tiny.gguf","size":4}]}`
 	case "finish-upload":
 		return `{"file":"tiny.gguf"}`
+	case "put-secret":
+		return `{"value":"x"}`
+	case "add-vault-admin":
+		return `{"name":"bob","recipient":"age1x"}`
 	case "put-policy":
 		return "classes: []\n"
 	case "save-draft", "validate-mission":
@@ -87,7 +91,7 @@ func headerFor(id string) map[string]string {
 }
 
 func (s *site) changes() int {
-	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes
+	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes + s.keys
 }
 
 // TestEveryOperationIsGuarded: whoever is not signed in gets 401, whoever has
@@ -144,7 +148,8 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 func TestGuardsLetThrough(t *testing.T) {
 	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
 		"import-model": true, "begin-upload": true, "send-piece": true, "finish-upload": true, "discard-upload": true, "examine-model": true, "remove-model": true, "put-policy": true,
-		"add-person": true, "change-person": true, "invite-person": true, "remove-person": true}
+		"add-person": true, "change-person": true, "invite-person": true, "remove-person": true,
+		"seal": true, "rotate-keys": true, "add-vault-admin": true, "remove-vault-admin": true, "put-secret": true, "remove-secret": true}
 	for id := range mutates {
 		s := newSite(t)
 		run := built(1)

@@ -32,6 +32,8 @@ func (a *API) routes() {
 	a.bindUpkeep()
 	a.bindAudit()
 	a.bindPeople()
+	a.bindVault()
+	a.bindSecrets()
 	neverNull(a.huma.OpenAPI())
 }
 
@@ -65,7 +67,8 @@ type route[I any] struct {
 	// it is asked for is recorded before it is done.
 	leaves bool
 	// always: it is done in read-only mode too, because it keeps nothing or
-	// makes room. Whatever else changes something is refused there.
+	// makes room, or because it cannot wait: who must not get in any more. Whatever
+	// else changes something is refused there.
 	always bool
 }
 

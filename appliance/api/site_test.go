@@ -34,6 +34,7 @@ type site struct {
 	models *models
 	people *people
 	puts   int // versions of the policy
+	keys   int // changes of the vault
 	lib    *library
 	log    *bytes.Buffer
 	now    *clock
@@ -78,7 +79,8 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
 		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{&s.puts},
-		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Vault: keys{&s.keys}, Secrets: secrets{&s.keys},
+		Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},
 		MaxUploadBytes: 64 << 10,

@@ -377,7 +377,7 @@ type Home struct {
 
 // Health says that the appliance answers.
 type Health struct {
-	Status string `json:"status" enum:"ok,starting,stopping"`
+	Status string `json:"status" enum:"ok,starting,stopping,sealed"`
 }
 
 // Version says which build the appliance is.

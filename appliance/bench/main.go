@@ -116,6 +116,11 @@ func appends(ctx context.Context, out io.Writer) error {
 		row(out, fmt.Sprintf("durable appends per second, %d writers; peer writes two keys and no index", writers), number(u["appends/s"].median("Append/"+name)),
 			fmt.Sprintf("bbolt Update %s, Batch %s", number(u["appends/s"].median("AppendPeer/bbolt.Update/"+name)), number(u["appends/s"].median("AppendPeer/bbolt.Batch/"+name))), bar)
 	}
+	for _, writers := range []int{1, 16, 256} {
+		name := fmt.Sprintf("writers=%d", writers)
+		row(out, fmt.Sprintf("the same sealed by a vault, %d writers; peer is Skerry without one", writers), number(u["appends/s"].median("AppendSealed/sealed/"+name)),
+			number(u["appends/s"].median("AppendSealed/plain/"+name)), "—")
+	}
 	return nil
 }
 

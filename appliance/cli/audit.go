@@ -315,7 +315,7 @@ func auditKeygen(g *globals) *cobra.Command {
 				return err
 			}
 			text := fmt.Sprintf("# Skerry auditor, made %s\n# recipient: %s\n%s\n", time.Now().UTC().Format(time.RFC3339), id.Recipient(), id)
-			if _, err := saveNew(out, func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
+			if _, err := saveNew(out, func(w *os.File) error { _, err := io.WriteString(w, text); return err }); err != nil {
 				return err
 			}
 			fmt.Fprintln(g.Out, id.Recipient())

@@ -13,6 +13,7 @@ import (
 
 func auditDiff(g *globals) *cobra.Command {
 	f := &auditFlags{g: g}
+	var admin string
 	c := &cobra.Command{
 		Use:   "diff DIR --identity FILE",
 		Short: "Compare the log with the journal of the data directory, observation by observation",
@@ -27,7 +28,15 @@ func auditDiff(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			j, err := appliance.OpenJournal(c.Context(), g.data)
+			config, err := appliance.LoadConfig(g.data)
+			if err != nil {
+				return err
+			}
+			by, err := g.unwrap(admin)
+			if err != nil {
+				return err
+			}
+			j, err := appliance.OpenJournal(c.Context(), config, by)
 			if err != nil {
 				return explainOpen(err)
 			}
@@ -63,5 +72,6 @@ func auditDiff(g *globals) *cobra.Command {
 		},
 	}
 	f.bind(c, true)
+	c.Flags().StringVar(&admin, "vault-identity", "", "age identity `FILE` of an admin of the vault, if this host has no key for it")
 	return c
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -52,7 +51,7 @@ func auditProve(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = saveNew(out, func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
+			_, err = saveNew(out, func(w *os.File) error { return json.NewEncoder(w).Encode(p) })
 			if err == nil {
 				fmt.Fprintf(g.Out, "%s proves %d records\n", out, len(p.Records))
 			}
@@ -199,7 +198,7 @@ func witness(g *globals, path, name string) (*audit.Witness, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := saveNew(path, func(f io.Writer) error { return json.NewEncoder(f).Encode(w) }); err != nil {
+	if _, err := saveNew(path, func(f *os.File) error { return json.NewEncoder(f).Encode(w) }); err != nil {
 		return nil, err
 	}
 	fmt.Fprintln(g.Out, "made a witness's key:", path)

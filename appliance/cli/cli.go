@@ -60,6 +60,10 @@ type globals struct {
 // exit code. SIGINT and SIGTERM end the work cleanly; a second one ends it at
 // once.
 func Main(args []string, s Streams) int {
+	if err := appliance.Harden(); err != nil {
+		fmt.Fprintln(s.Err, "skerry:", err)
+		return ExitError
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal has its usual effect
@@ -116,7 +120,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.AddCommand(
 		serveCommand(g), initCommand(g), userCommand(g),
 		missionCommand(g), runCommand(g), decisionCommand(g), modelCommand(g), policyCommand(g),
-		auditCommand(g), backupCommand(g), restoreCommand(g), doctorCommand(g),
+		vaultCommand(g), secretCommand(g), auditCommand(g), backupCommand(g), restoreCommand(g), doctorCommand(g),
 		versionCommand(g), licencesCommand(g),
 	)
 	root.AddCommand(hiddenCommands(g)...)

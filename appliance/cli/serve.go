@@ -36,12 +36,9 @@ func serveCommand(g *globals) *cobra.Command {
 			if err := config.Validate(); err != nil {
 				return err
 			}
-			a, err := appliance.Open(c.Context(), config, newLog(g, quiet))
-			if err != nil {
-				return explainOpen(err)
-			}
-			err = a.Serve(c.Context(), func(at appliance.Address) { g.announce(c.Context(), a, at) })
-			return errors.Join(err, a.Close())
+			return explainOpen(appliance.Run(c.Context(), config, newLog(g, quiet), func(a *appliance.Appliance, at appliance.Address) {
+				g.announce(c.Context(), a, at)
+			}))
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address, for example 127.0.0.1:8080; overrides config.yaml")
@@ -49,14 +46,21 @@ func serveCommand(g *globals) *cobra.Command {
 	return c
 }
 
-// announce tells the person at the terminal where to go.
+// announce tells the person at the terminal where to go. a is nil while the
+// vault is sealed.
 func (g *globals) announce(ctx context.Context, a *appliance.Appliance, at appliance.Address) {
-	fmt.Fprintf(g.Out, "Skerry %s, data in %s\n", appliance.BuildVersion().Version, a.Config.Data)
+	fmt.Fprintf(g.Out, "Skerry %s, data in %s\n", appliance.BuildVersion().Version, g.data)
+	if a == nil {
+		fmt.Fprintf(g.Out, "sealed: no key on this host opens it; an admin does with: skerry vault unseal --data %s\n", g.data)
+	}
 	if at.URL == "" {
 		fmt.Fprintln(g.Out, "serving the local socket only:", at.Socket)
 		return
 	}
 	fmt.Fprintln(g.Out, "serving", at.URL)
+	if a == nil {
+		return
+	}
 	token, err := a.NewLink(ctx)
 	if err != nil {
 		fmt.Fprintln(g.Err, "skerry: no sign-in link could be made:", err)
@@ -88,12 +92,18 @@ func explainOpen(err error) error {
 func initCommand(g *globals) *cobra.Command {
 	var ifNeeded bool
 	var auditors []string
+	var admins adminFlags
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Make a data directory with the sample mission, policy and models",
+		Long:  "Everything in it is sealed for the admins that are named. Without any, a key file beside the\ndata directory opens it at every start, which suits evaluation: it does not protect a stolen host.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data), auditors...)
+			list, err := g.admins(admins)
+			if err != nil {
+				return err
+			}
+			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data), list, auditors...)
 			if errors.Is(err, appliance.ErrInitialised) && ifNeeded {
 				fmt.Fprintln(g.Out, "data directory:", g.data)
 				return nil
@@ -106,6 +116,7 @@ func initCommand(g *globals) *cobra.Command {
 			for _, name := range done.Missions {
 				fmt.Fprintln(g.Out, "mission published:", name)
 			}
+			g.sayKeyFile(done.KeyFile)
 			if e := done.Audit; e != nil {
 				fmt.Fprintf(g.Out, "audit log of %s, sealed to %d auditors: %s\n", e.Origin(), len(e.Recipients), filepath.Join(done.Data, appliance.AuditDir))
 				fmt.Fprintln(g.Out, "auditors: take a copy of its enrolment.json with you, and write down its fingerprint:")
@@ -116,6 +127,7 @@ func initCommand(g *globals) *cobra.Command {
 			return nil
 		},
 	}
+	admins.bind(c)
 	c.Flags().StringArrayVar(&auditors, "auditor", nil, "age `RECIPIENT` (age1pq1…, age1…) of an auditor, from skerry audit keygen; at least two")
 	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
 	return c

@@ -29,7 +29,8 @@ var ErrDown = errors.New("no appliance answers")
 // Client talks to one appliance. It may be used concurrently.
 type Client struct {
 	http   *http.Client
-	socket string
+	socket string // or the host, where it is another one
+	root   string // address of the API
 
 	// Language of sentences: "en" or "de"; empty = the appliance's choice.
 	Language string
@@ -40,18 +41,21 @@ func New(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, ExpectContinueTimeout: time.Minute}}, socket: socket}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, ExpectContinueTimeout: time.Minute}}, socket: socket, root: localRoot}
 }
 
 // Close releases idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// root is an address that is never resolved: all connections go to the socket.
-const root = "http://localhost/api/v1"
+// apiPath is where the API begins.
+const apiPath = "/api/v1"
+
+// localRoot is an address that is never resolved: all connections go to the socket.
+const localRoot = "http://localhost" + apiPath
 
 // call sends a request and returns its answer where that is a success.
 func (c *Client) call(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, root+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, c.root+path, body)
 	if err != nil {
 		return nil, err
 	}

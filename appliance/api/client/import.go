@@ -35,7 +35,7 @@ func (c *Client) ImportModel(ctx context.Context, u ModelUpload) (entry api.Mode
 	}
 	q := query("/models", "file", u.Name, "id", string(u.ID), "title", u.Title, "profile", u.Profile, "template", u.Template,
 		"context", number(u.ContextTokens), "sha256", u.SHA256, "start", start)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, root+q, io.NopCloser(u.Content))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.root+q, io.NopCloser(u.Content))
 	if err != nil {
 		return api.ModelEntry{}, false, err
 	}

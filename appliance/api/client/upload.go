@@ -121,7 +121,7 @@ func ChunkDigest(ctx context.Context, r io.Reader, chunkBytes int64) (string, er
 }
 
 func (c *Client) sendPiece(ctx context.Context, u api.ModelUpload, n int, piece *io.SectionReader, at, size int64) (api.ModelUpload, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, root+path("model-uploads", u.ID, "files", fmt.Sprint(n)), io.NopCloser(piece))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, c.root+path("model-uploads", u.ID, "files", fmt.Sprint(n)), io.NopCloser(piece))
 	if err != nil {
 		return u, err
 	}

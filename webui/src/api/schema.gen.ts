@@ -783,6 +783,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Secrets that were set, without their values */
+        get: operations["secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set a secret, or replace it */
+        put: operations["put-secret"];
+        post?: never;
+        /** Remove a secret */
+        delete: operations["remove-secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -833,6 +868,91 @@ export interface paths {
         put?: never;
         /** Whom a link is for */
         post: operations["invitee"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who can open the vault, and its data keys */
+        get: operations["vault"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/admins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let one more open the vault */
+        post: operations["add-vault-admin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/admins/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let somebody open the vault no longer; root key and data key become new */
+        delete: operations["remove-vault-admin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a new data key */
+        post: operations["rotate-keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/seal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Drop the keys and stop all work until somebody unseals */
+        post: operations["seal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1501,7 +1621,7 @@ export interface components {
         };
         Health: {
             /** @enum {string} */
-            status: "ok" | "starting" | "stopping";
+            status: "ok" | "starting" | "stopping" | "sealed";
         };
         Home: {
             counts: components["schemas"]["Counts"];
@@ -1830,6 +1950,14 @@ export interface components {
             /** @description For others to read. */
             name: string;
             roles: string[];
+        };
+        NewVaultAdmin: {
+            /** @description Lower-case letters, digits and dashes. */
+            name: string;
+            /** @description Instead of a recipient; 16 characters at least. */
+            passphrase?: string;
+            /** @description Age recipient: age1pq1…, age1…, age1tag1… */
+            recipient?: string;
         };
         Notice: {
             /** @description Name that programs may branch on, like starter-models. */
@@ -2350,6 +2478,33 @@ export interface components {
             /** Format: double */
             topP: number;
         };
+        Secret: {
+            /** @description What it is for. */
+            about?: string;
+            /**
+             * Format: date-time
+             * @description Absent = never since it was set.
+             */
+            lastUsed?: string;
+            name: string;
+            /** Format: date-time */
+            setAt: string;
+            /** @description Who set it last. */
+            setBy: string;
+            /** @description The last time. */
+            usedFor?: string;
+            /**
+             * Format: int64
+             * @description One more each time it is replaced.
+             */
+            version: number;
+        };
+        SecretInBody: {
+            /** @description What it is for. */
+            about?: string;
+            /** @description Never told again. */
+            value: string;
+        };
         Session: {
             /** @description Data classes of the site, lowest first. */
             classes: components["schemas"]["Class"][];
@@ -2616,6 +2771,42 @@ export interface components {
             problem?: string;
             /** @enum {string} */
             source: "token-probability" | "validator" | "agreement" | "person" | "unknown";
+        };
+        VaultAdmin: {
+            /**
+             * Format: date-time
+             * @description Only while open.
+             */
+            added?: string;
+            name: string;
+            /** @description Age recipient; only while open. */
+            recipient?: string;
+            /** @description What it is opened with. */
+            with: string;
+            /** @description Age file of the root key, which their identity opens; only while sealed. */
+            wrapped?: string;
+        };
+        VaultStatus: {
+            /** @description Who can open it; each alone. */
+            admins: components["schemas"]["VaultAdmin"][];
+            /** @description Names the vault, in hex. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Number of the data key that seals; only while open.
+             */
+            key?: number;
+            /**
+             * Format: int64
+             * @description Data keys that something may still be sealed with; only while open.
+             */
+            keys?: number;
+            sealed: boolean;
+            /**
+             * Format: date-time
+             * @description When that data key was made; only while open.
+             */
+            since?: string;
         };
         VerdictData: {
             /** @description Text by language; the key "" holds a text without a language. */
@@ -4379,6 +4570,99 @@ export interface operations {
             };
         };
     };
+    secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     session: {
         parameters: {
             query?: {
@@ -4533,6 +4817,157 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitee"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-vault-admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVaultAdmin"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-vault-admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
                 };
             };
             /** @description Error */
