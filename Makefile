@@ -144,8 +144,9 @@ test-crash: bin/skerry ## kill -9 at random points, 200 times and more
 	CGO_ENABLED=1 go test -timeout 60m -run Crash -v ./appliance/engine -args -crash=200
 
 .PHONY: test-trust
-test-trust: ## the long forms of the audit log's tests: every byte flipped, 1,000 kills
+test-trust: needs ## the long forms of the tests of trust: every byte of the log flipped, 1,000 kills, 1,000 power cuts (FUSE, as root), every system call failing
 	SKERRY_TRUST=1 go test -timeout 120m -v -run 'TestEveryByte|TestEveryFrame|TestSegments|TestKill|TestPlantedMissingSync' ./appliance/audit
+	CGO_ENABLED=1 SKERRY_TRUST=1 go test -timeout 240m -v -run 'TestPowerCuts|TestPlantedLies|TestEverySystemCallFails' ./appliance
 
 .PHONY: bench-trust
 bench-trust: ## the audit log: appends per second and their p99, records verified and opened per second, what it costs the main job

@@ -44,7 +44,7 @@ const engineOwner = "skerry/plugins/local"
 
 // helpers are packages that serve tests or build steps; they are free to import
 // what they need, but nothing that ships may import them.
-var helpers = []string{"skerry/appliance/bench", "skerry/appliance/llm/llmtest", "skerry/store/storetest", "skerry/embed/licences", "skerry/embed/pack", "skerry/embed/sample/gen",
+var helpers = []string{"skerry/appliance/bench", "skerry/appliance/llm/llmtest", "skerry/store/lossyfs", "skerry/store/storetest", "skerry/embed/licences", "skerry/embed/pack", "skerry/embed/sample/gen",
 	"skerry/embed/starter/tokenizer", "skerry/embed/starter/paper", "skerry/embed/starter/corpus", "skerry/embed/starter/corpus/records", "skerry/plugins/local/gguf/gguftest", "skerry/plugins/local/gguf/gguftest/cut", "skerry/plugins/local/bench", "skerry/embed/starter/exam", "skerry/embed/starter/exam/stat",
 	"skerry/embed/starter/train/weights", "skerry/embed/starter/train/checkpoint", "skerry/embed/starter/train/recipe"}
 

@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 		err = CheckPages(os.Args[2], os.Stdout)
 	case len(os.Args) == 3 && os.Args[1] == victimVerb:
 		err = victim(os.Args[2])
+	case len(os.Args) == 5 && os.Args[1] == appenderVerb:
+		err = appender(os.Args[2], os.Args[3], os.Args[4])
 	default:
 		os.Exit(m.Run())
 	}
