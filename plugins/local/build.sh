@@ -3,8 +3,9 @@
 # and beside it OUTPUT.needs, the features without which a processor must not run
 # it, as /proc/cpuinfo names them: build.sh OUTPUT [native|v2|v3|v4|arm64]
 #
-# The level matters tenfold for speed. Sections and -O2 for C++ (whose kernels are
-# written in intrinsics) are for size; C is compiled with -O3 by the engine itself.
+# The level matters tenfold for speed, and -O3 for C++ a third of what reading a
+# prompt takes: only then are the loops of its matrix kernels unrolled, so that
+# their sums stay in registers. It costs 0.3 MB. Sections are for size.
 # grpcnotrace leaves out net/trace, whose templates keep the linker from dropping
 # anything.
 set -eu
@@ -27,7 +28,7 @@ arm64)
 esac
 sections='-ffunction-sections -fdata-sections'
 flags="-O3 $march"
-export CGO_ENABLED=1 CGO_CFLAGS="$flags $sections" CGO_CXXFLAGS="-O2 $march $sections"
+export CGO_ENABLED=1 CGO_CFLAGS="$flags $sections" CGO_CXXFLAGS="$flags $sections"
 
 # What the compiler may use, by the macros that say so. LZCNT and MOVBE are not
 # among them: whatever has AVX2 has them, but some hypervisors do not say so.

@@ -133,7 +133,8 @@ func loads(ctx context.Context, o options, out io.Writer) error {
 }
 
 // constrained compares tokens that are sampled freely with tokens that a schema
-// holds, of which none is forced.
+// holds. The first of these, a quotation mark, is forced and comes before the
+// prompt is read, so the clock starts with the second of both.
 func constrained(ctx context.Context, o options, out io.Writer) (err error) {
 	path, err := file(o.files, kinds[0])
 	if err != nil {
@@ -154,17 +155,18 @@ func constrained(ctx context.Context, o options, out io.Writer) (err error) {
 		if schema != "" {
 			q.Schema = []byte(schema)
 		}
-		var first time.Time
+		var second time.Time
+		deltas := 0
 		res, err := r.Generate(ctx, q, func(llm.Delta) error {
-			if first.IsZero() {
-				first = time.Now()
+			if deltas++; deltas == 2 {
+				second = time.Now()
 			}
 			return nil
 		})
 		if err == nil && res.Usage.OutputTokens != tokens {
 			err = fmt.Errorf("%d tokens were written, not %d", res.Usage.OutputTokens, tokens)
 		}
-		return millis(time.Since(first)) / (tokens - 1), err
+		return millis(time.Since(second)) / (tokens - 2), err
 	}
 	const schema = `{"type":"string","minLength":2000}`
 	var free, held []float64

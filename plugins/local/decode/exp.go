@@ -58,3 +58,68 @@ func expSum(logits []float32, top float64) float64 {
 	}
 	return a + b + (c + d)
 }
+
+// expNear is how far below the greatest logit the greatest allowed one may lie
+// for [expSums] to hold all its digits: exp loses them from expFloor on.
+const expNear = expFloor / 2
+
+// expSums is [expSum] and, in the same pass, the sum over the tokens whose bits
+// are set alone, relative to top too, and the one of them with the greatest
+// logit, the first of equals; best is -1 if all of them are minus infinity.
+func expSums(logits []float32, set []uint64, top float64) (best int32, sum, inside float64) {
+	best = -1
+	greatest := float32(math.Inf(-1))
+	for w, word := range set {
+		from := w * 64
+		v := logits[from:min(from+64, len(logits))]
+		if len(v) < 64 {
+			word &= 1<<len(v) - 1
+		}
+		if word == 0 {
+			sum += expSum(v, top)
+			continue
+		}
+		all, in := expSums64(v, word, top)
+		sum, inside = sum+all, inside+in
+		for i, x := range v {
+			if x > greatest && word>>i&1 != 0 {
+				best, greatest = int32(from+i), x
+			}
+		}
+	}
+	return best, sum, inside
+}
+
+// expSums64 is [expSums] of up to 64 tokens. It multiplies with the bits instead
+// of branching on them.
+func expSums64(v []float32, word uint64, top float64) (sum, inside float64) {
+	var a, b, c, d float64
+	n := len(v) &^ 1
+	for i := 0; i < n; i += 2 {
+		x, y := exp(float64(v[i])-top), exp(float64(v[i+1])-top)
+		a += x
+		b += y
+		c += math.Float64frombits(math.Float64bits(x) & -(word & 1))
+		d += math.Float64frombits(math.Float64bits(y) & -(word >> 1 & 1))
+		word >>= 2
+	}
+	if n < len(v) {
+		x := exp(float64(v[n]) - top)
+		a += x
+		c += math.Float64frombits(math.Float64bits(x) & -(word & 1))
+	}
+	return a + b, c + d
+}
+
+// bitsOf returns a set as bits of a vocabulary of n tokens, or nil if it is not
+// kept so.
+func bitsOf(set Allowed, n int) []uint64 {
+	b, ok := set.(Bits)
+	if !ok {
+		return nil
+	}
+	if words := b.Bits(); len(words) == (n+63)/64 {
+		return words
+	}
+	return nil
+}

@@ -122,21 +122,38 @@ func (s *Sampler) Among(logits []float32, allowed Allowed) (Choice, error) {
 		return Choice{}, err
 	}
 	top := float64(logits[first])
-	sum := expSum(logits, top)
-	ids := s.list(allowed)
-	best := greatestOf(logits, ids)
-	own := float64(logits[best])
-	if math.IsInf(own, -1) {
-		// The model holds everything that is allowed for impossible: nothing
-		// is to be preferred, and the first is as good as any.
-		return Choice{best, -math.Log(float64(allowed.Len())), math.SmallestNonzeroFloat64}, nil
+	var ids []int32 // nil = not listed yet
+	var best int32
+	var sum, inside float64 // inside is relative to own, so that it is at least 1
+	own := math.Inf(-1)
+	if b := bitsOf(allowed, len(logits)); b != nil {
+		if best, sum, inside = expSums(logits, b, top); best >= 0 {
+			own = float64(logits[best])
+			inside *= math.Exp(min(top-own, -expFloor))
+		}
+	} else {
+		sum = expSum(logits, top)
 	}
-	var inside float64 // relative to the greatest of the allowed, so that it is at least 1
-	for _, id := range ids {
-		inside += exp(float64(logits[id]) - own)
+	// Beside a far greater logit what is allowed may have lost its digits, or
+	// everything.
+	if !(own-top > expNear) {
+		ids = s.list(allowed)
+		best = greatestOf(logits, ids)
+		own, inside = float64(logits[best]), 0
+		if math.IsInf(own, -1) {
+			// The model holds everything that is allowed for impossible: nothing
+			// is to be preferred, and the first is as good as any.
+			return Choice{best, -math.Log(float64(allowed.Len())), math.SmallestNonzeroFloat64}, nil
+		}
+		for _, id := range ids {
+			inside += exp(float64(logits[id]) - own)
+		}
 	}
 	chosen := best
 	if s.s.Temperature > 0 || s.seen.ids != nil {
+		if ids == nil {
+			ids = s.list(allowed)
+		}
 		chosen = s.choose(logits, ids, best)
 	}
 	mass := math.Exp(own - top + math.Log(inside) - math.Log(sum))
