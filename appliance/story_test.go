@@ -53,6 +53,7 @@ const storyTimeout = 2 * time.Minute
 type site struct {
 	config func(*Config)
 	now    func() time.Time // of the models; nil = time.Now
+	log    *slog.Logger     // nil = nowhere
 	*client.Client
 	app  *Appliance
 	data string
@@ -91,7 +92,11 @@ func (s *site) serve(t *testing.T) {
 	if s.config != nil {
 		s.config(&c)
 	}
-	a, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
+	log := s.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	a, err := Open(t.Context(), c, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
@@ -37,6 +38,11 @@ type FS struct {
 	// does nothing; nil = never. It is the control of whoever looks for losses. It
 	// is set before the first use.
 	Lies func(name string) bool
+
+	// Written is called with everything that is written, also into files that
+	// are removed later: what whoever reads the raw disk might find. nil = nobody.
+	// It is set before the first use, and must not keep data.
+	Written func(name string, data []byte)
 
 	dir    string
 	server *fuse.Server
@@ -108,7 +114,7 @@ func Mount(from, dir string) (*FS, error) {
 // node returns a new node. The caller holds mu, or nobody knows d yet.
 func (d *FS) node(name string, mode uint32) *node {
 	n := &node{disk: d, name: name, mode: mode, time: time.Now()}
-	if mode&fuse.S_IFDIR != 0 {
+	if mode&syscall.S_IFMT == syscall.S_IFDIR {
 		n.entries, n.kept = map[string]*node{}, map[string]*node{}
 	}
 	return n
@@ -238,6 +244,9 @@ func (n *node) write(to string) error {
 	}
 	for name, child := range n.kept {
 		path := filepath.Join(to, name)
+		if child.mode&syscall.S_IFMT == syscall.S_IFSOCK {
+			continue
+		}
 		if child.kept != nil {
 			if err := child.write(path); err != nil {
 				return err

@@ -23,6 +23,7 @@ var _ = interface {
 	gofs.NodeGetattrer
 	gofs.NodeSetattrer
 	gofs.NodeCreater
+	gofs.NodeMknoder
 	gofs.NodeMkdirer
 	gofs.NodeUnlinker
 	gofs.NodeRmdirer
@@ -151,6 +152,21 @@ func (n *node) Create(ctx context.Context, name string, _ uint32, mode uint32, o
 	return child.inode(ctx, n), nil, 0, 0
 }
 
+// Mknod implements [gofs.NodeMknoder], for sockets; they are durable like files.
+func (n *node) Mknod(ctx context.Context, name string, mode, _ uint32, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	if errno := n.enter(); errno != 0 {
+		return nil, errno
+	}
+	defer n.leave()
+	if n.entries[name] != nil {
+		return nil, syscall.EEXIST
+	}
+	child := n.disk.node(name, mode)
+	n.disk.rename(step{n, name, child})
+	child.attr(&out.Attr)
+	return child.inode(ctx, n), 0
+}
+
 // Mkdir implements [gofs.NodeMkdirer].
 func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
 	if errno := n.enter(); errno != 0 {
@@ -244,6 +260,9 @@ func (n *node) Write(_ context.Context, _ gofs.FileHandle, data []byte, at int64
 		return 0, errno
 	}
 	defer n.leave()
+	if n.disk.Written != nil {
+		n.disk.Written(n.name, data)
+	}
 	n.do(change{at, append([]byte{}, data...)})
 	return uint32(len(data)), 0
 }
