@@ -41,7 +41,8 @@ func reserved(login string) bool {
 }
 
 func shown(u store.User, now time.Time) api.Person {
-	p := api.Person{Login: u.Login, Name: u.Name, Roles: append([]string{}, u.Roles...), Enrolled: u.Hash != "", Disabled: u.Disabled, CreatedAt: u.CreatedAt}
+	p := api.Person{Login: u.Login, Name: u.Name, Roles: append([]string{}, u.Roles...), Enrolled: u.Hash != "", Disabled: u.Disabled, CreatedAt: u.CreatedAt,
+		Certificates: append([]string{}, u.Certificates...)}
 	if !u.SignedIn.IsZero() {
 		p.SignedInAt = &u.SignedIn
 	}

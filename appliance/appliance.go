@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,10 @@ type Appliance struct {
 	url    atomic.Pointer[string]  // of the web UI, once it is served
 	seal   context.CancelCauseFunc // ends Serve with errSeal; set by it
 	renew  chan struct{}           // wakes what seals anew; buffered
+
+	certificate *certificate // that is shown; set by Serve
+	renewing    sync.Mutex   // held while a certificate is made
+	clients     *clients     // who signs in with one; nil = nobody; set by Serve
 }
 
 // storeDir is the folder of the store in the data directory.
@@ -152,7 +157,7 @@ func open(ctx context.Context, c Config, log *slog.Logger, v *vault.Vault, opene
 	a.api = api.New(api.Config{
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
-		Vault: keys{a}, Secrets: secrets{a.db},
+		Vault: keys{a}, Secrets: secrets{a.db}, Certificates: certificates{a}, ServiceKeys: serviceKeys{a.db}, ClientCertificates: clientCertificates{a},
 		Upkeep: upkeep{db: a.db, log: a.audit, url: address},
 		People: accounts{db: a.db, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: address, now: time.Now},
 		UI:     ui, Build: api.Version(build),
@@ -202,6 +207,10 @@ func (a *Appliance) health() string {
 // notices is what everyone on the site should know.
 func (a *Appliance) notices(ctx context.Context) []api.Notice {
 	list := append(a.space.notices(), a.auditNotices()...)
+	if a.certificate != nil {
+		list = append(list, a.certificate.notices()...)
+		list = append(list, a.clients.notices()...)
+	}
 	starters, others := 0, 0
 	weights := map[string]bool{}
 	for _, o := range a.models.Offers() {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,12 +31,20 @@ type Config struct {
 	// address needs TLS. Empty = no network listener, only the local socket.
 	Listen string `yaml:"listen"`
 
-	// TLS names the certificate to serve with; nil = plain HTTP on loopback.
+	// TLS says which certificate to serve with; nil = plain HTTP on loopback.
 	TLS *TLS `yaml:"tls,omitempty"`
 
 	// Hosts are the host names, besides loopback names and the listen address,
-	// that requests may be addressed to.
+	// that requests may be addressed to, and that the certificate is for. People
+	// are told the first.
 	Hosts []string `yaml:"hosts,omitempty"`
+
+	// ClientCertificates is where people sign in with a certificate; nil = nowhere.
+	ClientCertificates *ClientCertificates `yaml:"clientCertificates,omitempty"`
+
+	// Connections is how many there may be over the network at once, a quarter of
+	// them from one address.
+	Connections int `yaml:"connections"`
 
 	// KeyFile is the file that opens the vault at the start, outside of the data
 	// directory; empty = the data directory's name with .key behind it, if there
@@ -57,10 +64,12 @@ type Config struct {
 	ModelBytes int64 `yaml:"modelBytes"`
 }
 
-// TLS names PEM files.
+// TLS says what certificate is shown: one of a CA that this appliance makes for
+// itself, or the one in two PEM files.
 type TLS struct {
-	Certificate string `yaml:"certificate"`
-	Key         string `yaml:"key"`
+	Own         bool   `yaml:"own,omitempty"`
+	Certificate string `yaml:"certificate,omitempty"`
+	Key         string `yaml:"key,omitempty"`
 }
 
 // Runner bounds the local inference runner.
@@ -100,6 +109,7 @@ func DefaultConfig(data string) Config {
 	return Config{
 		Data:          data,
 		Listen:        "127.0.0.1:8080",
+		Connections:   1024,
 		Runner:        Runner{Threads: max(1, runtime.NumCPU()/2), Parallel: 4, CacheBytes: 1 << 30, CacheType: catalogue.CacheF16, Share: true, KeepAlive: 15 * time.Minute},
 		Runs:          64,
 		DocumentBytes: 10 << 20,
@@ -154,15 +164,13 @@ func (c Config) Validate() error {
 		case err != nil:
 			problems = append(problems, fmt.Errorf("listen: %w", err))
 		case !loopback && c.TLS == nil:
-			problems = append(problems, fmt.Errorf("listen: %s can be reached from the network, which needs TLS: set tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen))
+			problems = append(problems, fmt.Errorf("listen: %s can be reached from the network, which needs TLS: set tls.own and hosts, or tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen))
 		}
 	}
 	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
 		problems = append(problems, fmt.Errorf("keyFile: %s is no absolute path", c.KeyFile))
 	}
-	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
-		problems = append(problems, errors.New("tls: needs both certificate and key"))
-	}
+	problems = append(problems, c.validateTLS()...)
 	for _, b := range []struct {
 		name     string
 		n        int64
@@ -172,6 +180,7 @@ func (c Config) Validate() error {
 		{"runner.parallel", int64(c.Runner.Parallel), 1, 64},
 		{"runner.cacheBytes", c.Runner.CacheBytes, 0, 1 << 50},
 		{"runs", int64(c.Runs), 1, 10_000},
+		{"connections", int64(c.Connections), 16, 100_000},
 		{"documentBytes", c.DocumentBytes, 1 << 10, 100 << 20},
 		{"modelBytes", c.ModelBytes, 1 << 20, 1 << 40},
 	} {
@@ -244,13 +253,4 @@ func isLoopback(addr string) (bool, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback(), nil
-}
-
-// names are the host names that requests may be addressed to.
-func (c Config) names() []string {
-	names := slices.Clone(c.Hosts)
-	if host, _, err := net.SplitHostPort(c.Listen); err == nil && host != "" {
-		names = append(names, strings.ToLower(host))
-	}
-	return names
 }

@@ -22,6 +22,7 @@ type Initialised struct {
 	Missions []string
 	Audit    *audit.Enrolment // nil = the site has no auditors
 	KeyFile  string           // that opens the vault at every start; empty = an admin does
+	CA       string           // fingerprint of the CA that was made; empty = none
 }
 
 // ErrInitialised: the data directory holds a Skerry already.
@@ -73,7 +74,16 @@ func Init(ctx context.Context, c Config, admins Admins, auditors ...string) (_ I
 			return done, errors.Join(err, db.Close())
 		}
 	}
+	record := func(r audit.Record) error {
+		if log == nil {
+			return nil
+		}
+		return log.Append(ctx, r)
+	}
 	if err := seed(ctx, db, &done); err != nil {
+		return done, errors.Join(err, db.Close())
+	}
+	if done.CA, err = initTLS(ctx, db, c, record); err != nil {
 		return done, errors.Join(err, db.Close())
 	}
 	if err := db.Close(); err != nil {

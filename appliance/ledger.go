@@ -29,7 +29,7 @@ var (
 // Runs implements api.Runs.
 func (l ledger) Runs(ctx context.Context, f api.RunFilter) ([]mission.Summary, string, error) {
 	page, next, err := l.DB.Runs(ctx, store.Filter{
-		State: f.State, Mission: f.Mission, Class: f.Class, Verdict: f.Verdict, Model: f.Model, Text: f.Text,
+		State: f.State, Mission: f.Mission, Missions: f.Missions, Class: f.Class, Verdict: f.Verdict, Model: f.Model, Text: f.Text,
 		From: f.From, To: f.To, Cursor: f.Cursor, Limit: f.Limit,
 	})
 	return page, next, cursorFault(err)

@@ -2,7 +2,6 @@ package appliance
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,8 +22,9 @@ import (
 
 // Address is where a served appliance can be reached.
 type Address struct {
-	URL    string // of the web UI; empty = local socket only
-	Socket string // path of the local socket
+	URL          string // of the web UI; empty = local socket only
+	Certificates string // of the web UI, for people with client certificates; empty = nowhere
+	Socket       string // path of the local socket
 }
 
 // Times that bound the beginning and the end of Serve.
@@ -49,6 +49,8 @@ func (a *Appliance) Serve(ctx context.Context, ready func(Address)) error {
 // It returns an error wrapping errSeal when somebody has sealed the vault.
 func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address)) error {
 	a.url.Store(&e.address.URL)
+	a.certificate, a.clients = e.certificate, e.clients
+	a.tryRenewal(ctx)
 	// The models live a little longer than the engine: it cancels its calls,
 	// and Close stops the models.
 	if err := a.models.Start(ctx); err != nil {
@@ -64,6 +66,7 @@ func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address))
 	watching.Go(func() { a.watchAudit(ctx, cancel) })
 	watching.Go(func() { a.space.watch(ctx) })
 	watching.Go(func() { a.sealAnew(ctx) })
+	watching.Go(func() { a.keepOwn(ctx) })
 	stopped := make(chan error, 1)
 	go func() {
 		settle, done := context.WithTimeout(ctx, settleTimeout)
@@ -81,7 +84,7 @@ func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address))
 	case failed = <-e.failed:
 		cancel(failed)
 	}
-	settled := e.show(gone)
+	settled := e.show(api.Unavailable("Skerry is stopping.", a.Config.TLS != nil))
 	a.api.Close() // ends the event streams
 	shutdown, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer done()
@@ -104,12 +107,6 @@ func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address))
 	return failed
 }
 
-// gone answers what comes after the end.
-var gone = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, "Skerry is stopping", http.StatusServiceUnavailable)
-})
-
 // whenClaimed holds requests back until the engine knows the open runs, which
 // is a moment after the start: nobody is told that a run does not exist while it
 // is being taken up. The pages and the health of the appliance do not wait.
@@ -126,7 +123,7 @@ func (a *Appliance) whenClaimed(next http.Handler) http.Handler {
 	})
 }
 
-// listen opens the network listener.
+// listen opens the port.
 func listen(c Config) (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -135,16 +132,7 @@ func listen(c Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if c.TLS == nil {
-		return l, nil
-	}
-	cert, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("tls: %w", err), l.Close())
-	}
-	return tls.NewListener(l, &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"},
-	}), nil
+	return l, nil
 }
 
 // listenLocal opens the local socket, for its owner alone. The store's lock has

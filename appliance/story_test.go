@@ -57,6 +57,7 @@ type site struct {
 	*client.Client
 	app  *Appliance
 	data string
+	at   Address
 	stop func()
 }
 
@@ -105,7 +106,7 @@ func (s *site) serve(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, served := make(chan struct{}), make(chan error, 1)
-	go func() { served <- a.Serve(ctx, func(Address) { close(ready) }) }()
+	go func() { served <- a.Serve(ctx, func(at Address) { s.at = at; close(ready) }) }()
 	select {
 	case <-ready:
 	case err := <-served:

@@ -36,17 +36,22 @@ func pageSize(limit int) int {
 type Filter struct {
 	State   mission.State
 	Mission string
-	Class   llm.DataClass
-	Verdict string
-	Model   llm.ModelID // that answered or failed in the run
-	Text    string      // part of the run's id, subject or starter, in any case
-	From    time.Time   // created at or after, to the millisecond
-	To      time.Time   // created before
-	Cursor  string      // where the page before ended; empty = first page
-	Limit   int         // 0 = 50; at most 500
+	// Missions keeps all but the runs of these away; nil = all may be seen.
+	Missions []string
+	Class    llm.DataClass
+	Verdict  string
+	Model    llm.ModelID // that answered or failed in the run
+	Text     string      // part of the run's id, subject or starter, in any case
+	From     time.Time   // created at or after, to the millisecond
+	To       time.Time   // created before
+	Cursor   string      // where the page before ended; empty = first page
+	Limit    int         // 0 = 50; at most 500
 }
 
 func (f *Filter) terms() []term {
+	if f.Mission == "" && len(f.Missions) == 1 {
+		f.Mission = f.Missions[0] // the index knows these
+	}
 	all := []term{
 		{byState, string(f.State)}, {byMission, f.Mission}, {byClass, string(f.Class)},
 		{byVerdict, f.Verdict}, {byModel, string(f.Model)},
@@ -88,6 +93,16 @@ func (db *DB) Runs(ctx context.Context, f Filter) ([]mission.Summary, string, er
 				}
 				held = bytes.Contains(v, []byte(text))
 			}
+			var r *row
+			if held {
+				if r, err = t.row(run); err != nil {
+					return err
+				}
+				if r == nil {
+					return fmt.Errorf("%w: run %s is indexed but has no row; rebuild the indexes", ErrDamaged, run.id())
+				}
+				held = f.Missions == nil || slices.Contains(f.Missions, r.Mission)
+			}
 			if held {
 				if len(page) == limit {
 					last, err := parseRun(page[limit-1].ID)
@@ -96,13 +111,6 @@ func (db *DB) Runs(ctx context.Context, f Filter) ([]mission.Summary, string, er
 					}
 					next = base64.RawURLEncoding.EncodeToString(last[:])
 					return nil
-				}
-				r, err := t.row(run)
-				if err != nil {
-					return err
-				}
-				if r == nil {
-					return fmt.Errorf("%w: run %s is indexed but has no row; rebuild the indexes", ErrDamaged, run.id())
 				}
 				page = append(page, r.Summary)
 			}

@@ -36,6 +36,10 @@ var migrations = []migration{
 		_, err := t.CreateBucketIfNotExists([]byte(bucketSecrets))
 		return err
 	}},
+	{"service keys", func(t *tx) error {
+		_, err := t.CreateBucketIfNotExists([]byte(bucketServiceKeys))
+		return err
+	}},
 }
 
 var keySchema = []byte("schema")

@@ -25,6 +25,10 @@ type Session struct {
 	CreatedAt time.Time        `json:"createdAt"`
 	ExpiresAt time.Time        `json:"expiresAt"`
 	Note      string           `json:"note,omitempty"` // where it is used from, for the list
+
+	// Certificate is the SHA-256 of the client certificate that it is bound to, in
+	// hex; empty = none.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // Link is a one-time sign-in link. Only the SHA-256 of its token is stored.

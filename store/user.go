@@ -25,6 +25,8 @@ type User struct {
 
 	Failures int       `json:"failures,omitempty"` // wrong passwords since the last right one
 	Locked   time.Time `json:"locked,omitzero"`    // until then no password is looked at
+
+	Certificates []string `json:"certificates,omitempty"` // whose holder may sign in as this person; see package clientcert
 }
 
 // Principal returns who the person is to the policy.
@@ -104,7 +106,7 @@ func (db *DB) ChangeUser(ctx context.Context, login string, by policy.Principal,
 			return err
 		}
 		now.Login = login
-		if now.Disabled != u.Disabled || !slices.Equal(now.Roles, u.Roles) || now.Hash != u.Hash {
+		if now.Disabled != u.Disabled || !slices.Equal(now.Roles, u.Roles) || now.Hash != u.Hash || !slices.Equal(now.Certificates, u.Certificates) {
 			if err := t.signOut(login); err != nil {
 				return err
 			}

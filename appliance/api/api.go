@@ -40,6 +40,10 @@ type Config struct {
 	Vault     Vault
 	Secrets   Secrets
 
+	Certificates       Certificates
+	ServiceKeys        ServiceKeys
+	ClientCertificates ClientCertificates
+
 	UI       fs.FS                              // built pages; nil = none
 	Build    Version                            // what is installed
 	Schema   []byte                             // JSON Schema of the mission file
@@ -59,6 +63,7 @@ type Config struct {
 	Heartbeat      time.Duration // pause between comments on a silent event stream; 0 = 15 s
 	MaxStreams     int           // event streams of one caller over the network at once; 0 = 16
 	BodyTime       time.Duration // to send a body that is no document; 0 = 30 s
+	AnswerTime     time.Duration // to read an answer; 0 = 3 min
 
 	Log *slog.Logger     // nil = nowhere
 	Now func() time.Time // nil = time.Now
@@ -74,6 +79,7 @@ type API struct {
 	guards map[string]guard // by operation id; fixed after New
 	origin *http.CrossOriginProtection
 	logins limiter
+	rates  rates
 	seen   lastUse
 
 	looked    sight // looks into runs that are on record
@@ -88,6 +94,12 @@ type API struct {
 
 const defaultUploadBytes = 20 << 20
 
+// Times that callers have who are slow.
+const (
+	usualBodyTime   = 30 * time.Second
+	usualAnswerTime = 3 * time.Minute
+)
+
 // New returns the API over c.
 func New(c Config) *API {
 	setDefault(&c.MaxUploadBytes, defaultUploadBytes)
@@ -95,7 +107,8 @@ func New(c Config) *API {
 	setDefault(&c.SessionEnd, 12*time.Hour)
 	setDefault(&c.Heartbeat, 15*time.Second)
 	setDefault(&c.MaxStreams, 16)
-	setDefault(&c.BodyTime, 30*time.Second)
+	setDefault(&c.BodyTime, usualBodyTime)
+	setDefault(&c.AnswerTime, usualAnswerTime)
 	setDefault(&c.Currency, "EUR")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -173,7 +186,7 @@ func (a *API) openAPI() huma.Config {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "Skerry", Version: "1", Description: "Money is in integer micro-units of the site's currency, times are RFC 3339 in UTC, and a confidence is a number in [0, 1] or null. " +
-				"Errors are RFC 9457 problems. With the session cookie, everything that changes something needs the header X-CSRF-Token, whose value GET /session tells."},
+				"Errors are RFC 9457 problems. With the session cookie, everything that changes something needs the header X-CSRF-Token, whose value GET /session tells. Programs send a service key instead, as Authorization: Bearer."},
 			Components: &huma.Components{Schemas: registry},
 		},
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},

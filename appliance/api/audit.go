@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +73,9 @@ func (a *API) refused(ctx context.Context, operation string, err error) error {
 // recorded: anyone who reaches the listener could fill the log. How many more
 // there were is said with the next.
 func (a *API) noteRefusal(ctx context.Context, operation string, err error) error {
+	if callerOf(ctx).flood {
+		return nil
+	}
 	why := err.Error()
 	if !callerOf(ctx).signedIn() {
 		missed, ok := a.strangers.take(a.Now())
@@ -90,7 +94,7 @@ func (a *API) record(ctx context.Context, operation, outcome, why string) error 
 	c := callerOf(ctx)
 	e := Event{
 		Operation: operation, Path: c.path, Outcome: outcome, Why: why,
-		Actor: c.who.ID, ActorName: c.who.Name, Session: c.session.ID, Source: c.remote,
+		Actor: c.who.ID, ActorName: c.who.Name, Session: cmp.Or(c.session.ID, c.key), Source: c.remote,
 	}
 	if c.local {
 		e.Source = "local socket"

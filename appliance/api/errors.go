@@ -179,6 +179,9 @@ func (a *API) render(ctx context.Context, err error) (*Problem, http.Header) {
 	}
 	if e.Status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", "Skerry-Session")
+		if e.Code == errBadKey.Code {
+			header.Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750, section 3
+		}
 	}
 	return p, header
 }
@@ -190,6 +193,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header()[k] = v
 	}
 	w.Header().Set("Content-Type", problemType)
+	w.Header().Set("Cache-Control", "no-store") // also outside of the API
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
 		json.NewEncoder(w).Encode(p) //nolint:errcheck // the caller is gone; nobody is left to tell

@@ -42,3 +42,9 @@ const (
 
 // Language returns the language of an Accept-Language header.
 func Language(accept string) string { return Locale{Accept: accept}.language() }
+
+// RequestsPerMinute is what one service key may ask.
+const RequestsPerMinute = requestsPerMinute
+
+// Bearer reads Authorization headers.
+func Bearer(given []string) string { return bearer(given) }

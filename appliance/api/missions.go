@@ -41,7 +41,7 @@ func named[I any](name func(*I) string) func(context.Context, *I) (policy.Object
 func (a *API) bindMissions() {
 	one := named(func(in *missionIn) string { return in.Name })
 	bind(a, route[struct{}]{Operation: get("missions", "/missions", "missions", "All missions"),
-		access: asked, action: policy.ReadMissions}, a.missions)
+		access: asked, action: policy.ReadMissions, some: true}, a.missions)
 	bind(a, route[struct{}]{Operation: binary(get("mission-schema", "/missions/schema", "missions", "JSON Schema of the mission file"), "application/schema+json", "the schema"),
 		access: asked, action: policy.ReadMissions}, a.missionSchema)
 	bind(a, route[validateIn]{Operation: post("validate-mission", "/missions/validate", "missions", "Say what is wrong with a mission file"),
@@ -63,6 +63,9 @@ func (a *API) missions(ctx context.Context, _ *struct{}) (*body[MissionList], er
 	}
 	var list MissionList
 	for i := range all {
+		if a.authorize(ctx, policy.ReadMissions, policy.Object{Mission: all[i].Name}) != nil {
+			continue
+		}
 		list.Missions = append(list.Missions, a.entry(&all[i]))
 	}
 	return &body[MissionList]{list}, nil

@@ -89,7 +89,7 @@ func (a *API) examineModel(ctx context.Context, in *modelIn) (*body[ModelEntry],
 	rc := http.NewResponseController(c.writer)
 	rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // recorders in tests have none
 	err := a.Models.ExamineModel(ctx, in.ID, c.who)
-	rc.SetWriteDeadline(time.Now().Add(answerTime)) //nolint:errcheck // as above
+	rc.SetWriteDeadline(time.Now().Add(a.AnswerTime)) //nolint:errcheck // as above
 	if err != nil {
 		return nil, err
 	}

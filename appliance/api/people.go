@@ -18,6 +18,8 @@ type Person struct {
 	CreatedAt   time.Time  `json:"createdAt"`
 	SignedInAt  *time.Time `json:"signedInAt,omitempty" doc:"The last time; absent = never."`
 	LockedUntil *time.Time `json:"lockedUntil,omitempty" doc:"Until then their password is not looked at, because wrong ones were given."`
+
+	Certificates []string `json:"certificates" doc:"Client certificates that they may sign in with: upn:NAME, or serial:HEX#ISSUER."`
 }
 
 // NewPerson is an account to be made.
@@ -48,6 +50,10 @@ type People interface {
 	Add(ctx context.Context, p NewPerson, by policy.Principal) (Invitation, error)
 	Change(ctx context.Context, login string, c PersonChange, by policy.Principal) (Person, error)
 	Remove(ctx context.Context, login string, by policy.Principal) error
+
+	// SetCertificates says which client certificates a person may sign in with;
+	// those are all that they have afterwards.
+	SetCertificates(ctx context.Context, login string, certificates []string, by policy.Principal) (Person, error)
 
 	// Invite makes a new link, with which a password that was forgotten is
 	// replaced.

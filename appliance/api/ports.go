@@ -86,6 +86,7 @@ type Runs interface {
 type RunFilter struct {
 	State    mission.State
 	Mission  string
+	Missions []string // any of them; nil = all
 	Class    llm.DataClass
 	Verdict  string
 	Model    llm.ModelID
@@ -318,4 +319,6 @@ type SessionInfo struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Note      string // where it is used from
+
+	Certificate string // SHA-256 of the client certificate that it is bound to, hex; empty = none
 }

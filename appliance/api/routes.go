@@ -34,6 +34,8 @@ func (a *API) routes() {
 	a.bindPeople()
 	a.bindVault()
 	a.bindSecrets()
+	a.bindTLS()
+	a.bindServiceKeys()
 	neverNull(a.huma.OpenAPI())
 }
 
@@ -58,6 +60,9 @@ type route[I any] struct {
 	// from a 404 what exists.
 	object func(ctx context.Context, in *I) (policy.Object, error)
 	reads  policy.Action
+
+	// some: it shows what the caller may see one by one, and leaves out the rest.
+	some bool
 
 	// The audit log knows of every operation that changes something, and of
 	// what else is said here.
@@ -102,10 +107,10 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
 		err := a.admit(ctx.Context(), r.access)
 		if err == nil && r.access == asked && r.object == nil {
-			err = a.authorize(ctx.Context(), r.action, policy.Object{})
+			err = a.authorize(ctx.Context(), r.action, policy.Object{Some: r.some})
 		}
 		if err == nil && r.reads != "" {
-			err = a.authorize(ctx.Context(), r.reads, policy.Object{})
+			err = a.authorize(ctx.Context(), r.reads, policy.Object{Some: true})
 		}
 		if err == nil && unsafe(op.Method) && !r.always {
 			err = a.ReadOnly()
@@ -124,7 +129,7 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 				err = a.authorize(ctx, r.action, object)
 			}
 			if err != nil {
-				return nil, a.problem(ctx, a.refused(ctx, op.OperationID, err))
+				return nil, a.problem(ctx, a.refused(ctx, op.OperationID, unseen(ctx, err)))
 			}
 		}
 		if err := a.before(ctx, op.OperationID, r.reveals, r.leaves); err != nil {

@@ -43,7 +43,7 @@ type cancelIn struct {
 }
 
 func (a *API) bindRuns() {
-	bind(a, route[runsIn]{Operation: get("runs", "/runs", "runs", "Runs, newest first"), access: asked, action: policy.ReadRuns}, a.runs)
+	bind(a, route[runsIn]{Operation: get("runs", "/runs", "runs", "Runs, newest first"), access: asked, action: policy.ReadRuns, some: true}, a.runs)
 	bind(a, route[struct{}]{Operation: get("run-counts", "/runs/counts", "runs", "How many runs there are and what waits"), access: asked, action: policy.ReadRuns}, a.counts)
 	bind(a, route[runIn]{Operation: get("run", "/runs/{id}", "runs", "A run with its fields, attempts and rail"), access: asked, action: policy.ReadRuns,
 		object: aboutRun(a, func(in *runIn) mission.RunID { return in.ID }), reads: policy.ReadRuns, reveals: looks}, a.run)
@@ -71,7 +71,7 @@ func (a *API) summary(ctx context.Context, id mission.RunID) (mission.Summary, e
 }
 
 func (a *API) runs(ctx context.Context, in *runsIn) (*body[RunPage], error) {
-	page, next, err := a.Runs.Runs(ctx, RunFilter{State: in.State, Mission: in.Mission, Class: in.Class, Verdict: in.Verdict, Model: in.Model,
+	page, next, err := a.Runs.Runs(ctx, RunFilter{State: in.State, Mission: in.Mission, Missions: callerOf(ctx).who.Missions, Class: in.Class, Verdict: in.Verdict, Model: in.Model,
 		Text: in.Text, From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit})
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (a *API) run(ctx context.Context, in *runIn) (*body[RunDetail], error) {
 		return nil, err
 	}
 	d := RunDetail{Summary: v.run.Summary(), Run: *v.run, Title: v.mission.Title, Fields: v.fields(), Steps: v.steps(),
-		Rail: v.rail(in.language()), Documents: v.documents(), Children: v.children()}
+		Rail: v.rail(in.language()), Documents: v.documents(), Children: a.seenRuns(ctx, v.children())}
 	for _, id := range slices.Sorted(maps.Keys(v.run.Decisions)) {
 		if v.run.Decisions[id].Open() {
 			d.Decisions = append(d.Decisions, id)
@@ -122,6 +122,17 @@ func (a *API) run(ctx context.Context, in *runIn) (*body[RunDetail], error) {
 	d.Mine.Cancel = v.run.Verdict == nil &&
 		a.authorize(ctx, policy.CancelRun, policy.Object{Mission: v.run.Mission, Class: v.run.Class}) == nil
 	return &body[RunDetail]{d}, nil
+}
+
+// seenRuns returns those of some runs that the caller may see.
+func (a *API) seenRuns(ctx context.Context, ids []mission.RunID) []mission.RunID {
+	if callerOf(ctx).who.Missions == nil {
+		return ids
+	}
+	return slices.DeleteFunc(ids, func(id mission.RunID) bool {
+		s, err := a.Runs.Run(ctx, id)
+		return err != nil || a.authorize(ctx, policy.ReadRuns, policy.Object{Mission: s.Mission, Class: s.Class}) != nil
+	})
 }
 
 func (a *API) observations(ctx context.Context, in *observationsIn) (*body[ObservationPage], error) {

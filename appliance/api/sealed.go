@@ -67,7 +67,7 @@ func NewSealed(c SealedConfig) http.Handler {
 	}
 	s := &sealed{vault: c.Vault, log: c.Log, phrase: make(chan struct{}, 1),
 		// What all answers have in common; it serves no routes.
-		common: &API{Config: Config{Hosts: c.Hosts, TLS: c.TLS, Log: c.Log, Now: c.Now, BodyTime: 30 * time.Second}}}
+		common: &API{Config: Config{Hosts: c.Hosts, TLS: c.TLS, Log: c.Log, Now: c.Now, BodyTime: usualBodyTime, AnswerTime: usualAnswerTime}}}
 	s.common.logins.now = c.Now
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+prefix+"/health", s.health)
@@ -100,8 +100,12 @@ func (s *sealed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	defer s.common.recover(w, r)
 	deadlines := http.NewResponseController(w)
-	deadlines.SetWriteDeadline(time.Now().Add(answerTime))              //nolint:errcheck // recorders in tests have none
+	deadlines.SetWriteDeadline(time.Now().Add(s.common.AnswerTime))     //nolint:errcheck // recorders in tests have none
 	deadlines.SetReadDeadline(time.Now().Add(s.common.Config.BodyTime)) //nolint:errcheck // as above
+	if err := crowded(r); err != nil {
+		s.common.refuse(w, r, err)
+		return
+	}
 	local := r.Context().Value(principalKey{}) != nil
 	if !local && !s.common.knownHost(r.Host) {
 		s.common.refuse(w, r, &Error{Status: http.StatusMisdirectedRequest, Code: "unknown-host",

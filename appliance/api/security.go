@@ -22,11 +22,14 @@ import (
 
 // caller is what is known about who asks, before any operation is reached.
 type caller struct {
-	who    policy.Principal
-	local  bool   // through the local socket
-	token  string // of the session; empty = none
-	secure bool   // over TLS
-	remote string
+	who         policy.Principal
+	local       bool              // through the local socket
+	token       string            // of the session; empty = none
+	key         string            // handle of the service key; empty = none
+	certificate ClientCertificate // client certificate of the connection; zero = none
+	flood       bool              // refused for its many requests, which is on record already
+	secure      bool              // over TLS
+	remote      string
 
 	session      SessionInfo
 	method, path string
@@ -85,9 +88,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// long. The server waits for a body that was announced even where the answer
 	// does not need it, so that its end is bounded before anything is decided.
 	deadlines := http.NewResponseController(w)
-	deadlines.SetWriteDeadline(time.Now().Add(answerTime)) //nolint:errcheck // recorders in tests have none
+	deadlines.SetWriteDeadline(time.Now().Add(a.AnswerTime)) //nolint:errcheck // recorders in tests have none
 	if r.ContentLength != 0 {
 		deadlines.SetReadDeadline(time.Now().Add(a.BodyTime)) //nolint:errcheck // as above
+	}
+	if err := crowded(r); err != nil {
+		a.refuse(w, r, a.refused(r.Context(), "request", err))
+		return
 	}
 	if !c.local && !a.knownHost(r.Host) {
 		a.refuse(w, r, a.refused(r.Context(), "request", &Error{Status: http.StatusMisdirectedRequest, Code: "unknown-host",
@@ -107,9 +114,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.gin.ServeHTTP(w, r)
 	})).ServeHTTP(w, r)
 }
-
-// answerTime bounds how long a caller may take to read an answer.
-const answerTime = 3 * time.Minute
 
 // head sets the headers that every response carries.
 func head(h http.Header, api, secure bool) {
@@ -168,6 +172,12 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 	if c.local {
 		return nil
 	}
+	if err := a.seeCertificate(c, r); err != nil {
+		return err
+	}
+	if given := r.Header.Values("Authorization"); len(given) > 0 {
+		return a.authenticateKey(c, r, given) // whatever cookie came along
+	}
 	cookie, err := r.Cookie(cookieName(c.secure))
 	if err != nil || cookie.Value == "" {
 		return nil
@@ -185,6 +195,15 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 		return a.endSession(r.Context(), s.ID)
 	}
 	signIn := r.Method == http.MethodPost && slices.Contains(signInPaths, r.URL.Path) // starts anew whatever there was
+	if s.Certificate != c.certificate.Fingerprint {
+		if signIn {
+			return nil
+		}
+		return errOtherCertificate
+	}
+	if unsafe(r.Method) && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
+		return errNoOrigin
+	}
 	if unsafe(r.Method) && !signIn && !equal(r.Header.Get(csrfHeader), csrf(cookie.Value)) {
 		return &Error{Status: http.StatusForbidden, Code: "csrf",
 			Detail: "The header " + csrfHeader + " is missing or belongs to another session. Load the page again and repeat."}
@@ -194,7 +213,13 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 	return nil
 }
 
-var signInPaths = []string{prefix + "/session", prefix + "/session/invitee", prefix + "/session/enrolment"}
+// errNoOrigin: every browser that keeps its people says where a change comes
+// from. What says nothing might be one that does not, and
+// [http.CrossOriginProtection] lets that pass.
+var errNoOrigin = &Error{Status: http.StatusForbidden, Code: "no-origin",
+	Detail: "This change does not say which site it comes from (neither Origin nor Sec-Fetch-Site). Use a current browser; programs use a service key instead of a session."}
+
+var signInPaths = []string{prefix + "/session", prefix + "/session/certificate", prefix + "/session/invitee", prefix + "/session/enrolment"}
 
 const csrfHeader = "X-CSRF-Token"
 
@@ -234,5 +259,23 @@ func (a *API) authorize(ctx context.Context, action policy.Action, object policy
 	if p.Allowed {
 		return nil
 	}
+	if p.Hidden {
+		return errUnseen
+	}
 	return &Error{Status: http.StatusForbidden, Code: "not-allowed", Detail: "You may not do this: " + p.Why + "."}
+}
+
+// errUnseen is what whoever is limited to missions gets for what is about
+// another one, and for what is not there at all.
+var errUnseen = &Error{Status: http.StatusNotFound, Code: "unseen",
+	Detail: "There is nothing of this name that this service key may see. It may be of a mission that the key is not for; skerry key list says which it is for."}
+
+// unseen makes the answers to whoever is limited to missions alike, whether
+// something is hidden from them or not there.
+func unseen(ctx context.Context, err error) error {
+	var e *Error
+	if callerOf(ctx).who.Missions != nil && errors.As(err, &e) && e.Status == http.StatusNotFound {
+		return errUnseen
+	}
+	return err
 }

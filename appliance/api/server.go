@@ -16,6 +16,8 @@ func NewServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		// OPTIONS * too gets the headers of every answer.
+		DisableGeneralOptionsHandler: true,
 	}
 	if c, ok := h.(interface{ Close() }); ok {
 		s.RegisterOnShutdown(c.Close)

@@ -95,6 +95,7 @@ func (a *API) bindSession() {
 	bind(a, route[sessionIn]{Operation: in, access: open, always: true}, a.signIn)
 	bind(a, route[inviteeIn]{Operation: post("invitee", "/session/invitee", "session", "Whom a link is for"), access: open, always: true}, a.invitee)
 	bind(a, route[enrolIn]{Operation: post("enrol", "/session/enrolment", "session", "Set a password by a link, and sign in"), access: open, always: true}, a.enrol)
+	a.bindClientCertificates()
 	bind(a, route[Locale]{Operation: get("session", "/session", "session", "Who am I"), access: signedIn}, a.session)
 	bind(a, route[struct{}]{Operation: operation("sign-out", http.MethodDelete, "/session", "session", "End the session"), access: signedIn, always: true}, a.signOut)
 }

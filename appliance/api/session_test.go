@@ -51,10 +51,20 @@ func TestSession(t *testing.T) {
 	stop.header["Sec-Fetch-Site"] = "cross-site"
 	wantProblem(t, "a change from another site", s.do(stop), http.StatusForbidden)
 	delete(stop.header, "Sec-Fetch-Site")
+	stop.header["Origin"] = ""
+	stop.header["Sec-Fetch-Site"] = ""
+	if w := s.do(stop); w.Code != 403 || !strings.Contains(w.Body.String(), "urn:skerry:no-origin") {
+		t.Errorf("a change that does not say where it comes from: %d %s", w.Code, w.Body)
+	}
+	delete(stop.header, "Sec-Fetch-Site")
+	stop.header["Origin"] = "http://127.0.0.1:8080"
+	if w := s.do(stop); w.Code != 200 || s.models.changes != 2 {
+		t.Errorf("a change from our own origin: %d %s", w.Code, w.Body)
+	}
 	stop.header["Origin"] = "http://evil.example"
 	wantProblem(t, "a change from another origin", s.do(stop), http.StatusForbidden)
-	if s.models.changes != 1 {
-		t.Errorf("%d changes, want 1", s.models.changes)
+	if s.models.changes != 2 {
+		t.Errorf("%d changes, want 2", s.models.changes)
 	}
 
 	me := ask{path: "/api/v1/session", cookie: cookie}

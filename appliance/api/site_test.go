@@ -34,7 +34,7 @@ type site struct {
 	models *models
 	people *people
 	puts   int // versions of the policy
-	keys   int // changes of the vault
+	keys   int // changes of the vault, of certificates and of service keys
 	lib    *library
 	log    *bytes.Buffer
 	now    *clock
@@ -79,7 +79,7 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
 		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{&s.puts},
-		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Vault: keys{&s.keys}, Secrets: secrets{&s.keys},
+		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Vault: keys{&s.keys}, Secrets: secrets{&s.keys}, Certificates: shown{&s.keys}, ServiceKeys: serviceKeys{db, &s.keys},
 		Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},
@@ -117,8 +117,12 @@ type ask struct {
 
 func (s *site) do(q ask) *httptest.ResponseRecorder {
 	s.t.Helper()
+	return s.answer(s.request(q))
+}
+
+func (s *site) answer(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	s.api.ServeHTTP(w, s.request(q))
+	s.api.ServeHTTP(w, r)
 	return w
 }
 
@@ -138,6 +142,9 @@ func (s *site) request(q ask) *http.Request {
 	}
 	if q.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: s.api.CookieName(), Value: q.cookie})
+		if _, says := q.header["Origin"]; !says {
+			r.Header.Set("Sec-Fetch-Site", "same-origin") // as browsers do
+		}
 	}
 	for k, v := range q.header {
 		r.Header.Set(k, v)

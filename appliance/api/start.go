@@ -92,8 +92,8 @@ func (a *API) start(ctx context.Context, in *startIn) (*startOut, error) {
 	if err := a.readStart(ctx, c.request, &info, &r); err != nil {
 		return nil, err
 	}
-	deadlines.SetReadDeadline(time.Time{})                        //nolint:errcheck // as above
-	deadlines.SetWriteDeadline(time.Now().Add(wait + answerTime)) //nolint:errcheck // as above
+	deadlines.SetReadDeadline(time.Time{})                          //nolint:errcheck // as above
+	deadlines.SetWriteDeadline(time.Now().Add(wait + a.AnswerTime)) //nolint:errcheck // as above
 	if in.Key != "" {
 		r.Key = c.who.ID + "/" + in.Key // one caller's keys say nothing about another's
 	}

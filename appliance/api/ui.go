@@ -20,6 +20,7 @@ func UI(files fs.FS) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
+			w.Header().Set("Cache-Control", "no-store")
 			http.Error(w, "pages can only be read", http.StatusMethodNotAllowed)
 			return
 		}

@@ -120,7 +120,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.AddCommand(
 		serveCommand(g), initCommand(g), userCommand(g),
 		missionCommand(g), runCommand(g), decisionCommand(g), modelCommand(g), policyCommand(g),
-		vaultCommand(g), secretCommand(g), auditCommand(g), backupCommand(g), restoreCommand(g), doctorCommand(g),
+		vaultCommand(g), secretCommand(g), tlsCommand(g), keyCommand(g), auditCommand(g), backupCommand(g), restoreCommand(g), doctorCommand(g),
 		versionCommand(g), licencesCommand(g),
 	)
 	root.AddCommand(hiddenCommands(g)...)

@@ -58,6 +58,9 @@ func (g *globals) announce(ctx context.Context, a *appliance.Appliance, at appli
 		return
 	}
 	fmt.Fprintln(g.Out, "serving", at.URL)
+	if at.Certificates != "" {
+		fmt.Fprintln(g.Out, "serving people with client certificates", at.Certificates)
+	}
 	if a == nil {
 		return
 	}
@@ -91,7 +94,8 @@ func explainOpen(err error) error {
 
 func initCommand(g *globals) *cobra.Command {
 	var ifNeeded bool
-	var auditors []string
+	var auditors, hosts []string
+	var listen string
 	var admins adminFlags
 	c := &cobra.Command{
 		Use:   "init",
@@ -103,7 +107,8 @@ func initCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data), list, auditors...)
+			config := appliance.NewConfig(g.data, listen, hosts)
+			done, err := appliance.Init(c.Context(), config, list, auditors...)
 			if errors.Is(err, appliance.ErrInitialised) && ifNeeded {
 				fmt.Fprintln(g.Out, "data directory:", g.data)
 				return nil
@@ -117,6 +122,9 @@ func initCommand(g *globals) *cobra.Command {
 				fmt.Fprintln(g.Out, "mission published:", name)
 			}
 			g.sayKeyFile(done.KeyFile)
+			if done.CA != "" {
+				fmt.Fprintf(g.Out, "HTTPS on %s with a CA of its own: clients take it from skerry tls export, and compare its SHA-256:\n%s\n", config.Listen, done.CA)
+			}
 			if e := done.Audit; e != nil {
 				fmt.Fprintf(g.Out, "audit log of %s, sealed to %d auditors: %s\n", e.Origin(), len(e.Recipients), filepath.Join(done.Data, appliance.AuditDir))
 				fmt.Fprintln(g.Out, "auditors: take a copy of its enrolment.json with you, and write down its fingerprint:")
@@ -129,6 +137,8 @@ func initCommand(g *globals) *cobra.Command {
 	}
 	admins.bind(c)
 	c.Flags().StringArrayVar(&auditors, "auditor", nil, "age `RECIPIENT` (age1pq1…, age1…) of an auditor, from skerry audit keygen; at least two")
+	c.Flags().StringVar(&listen, "listen", "", "address to serve on, for example 0.0.0.0:8443 for the network; default 127.0.0.1:8080")
+	c.Flags().StringArrayVar(&hosts, "host", nil, "`NAME` or address that people use for this host; makes a CA, and serves HTTPS. May be repeated")
 	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
 	return c
 }

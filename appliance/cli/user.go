@@ -17,7 +17,7 @@ var errNoUI = errors.New("Skerry is not serving a web UI; start it with: skerry 
 
 func userCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "People who may sign in"}
-	c.AddCommand(userLink(g), userAdd(g), userList(g), userSet(g), userRemove(g))
+	c.AddCommand(userLink(g), userAdd(g), userList(g), userSet(g), userCert(g), userRemove(g))
 	return c
 }
 

@@ -86,6 +86,9 @@ func (p *Policy) Can(who Principal, a Action, o Object) Permission {
 	case slices.Contains(o.NotBy, who.ID):
 		return Permission{Why: "it must be somebody else: " + who.ID + " took part in what is to be decided"}
 	}
+	if p, ok := inScope(who, a, o); !ok {
+		return p
+	}
 	if a == Settle {
 		queue, ok := p.Queues[o.Queue]
 		if !ok {
@@ -107,6 +110,23 @@ func (p *Policy) Can(who Principal, a Action, o Object) Permission {
 		}
 	}
 	return Permission{Why: "this needs one of the roles " + strings.Join(roles, ", ") + "; " + who.ID + " has " + have(who.Roles)}
+}
+
+// scoped are the actions that are about one mission, or can be. Whoever is
+// limited to missions may do nothing else, whatever their roles.
+var scoped = []Action{ReadRuns, StartRun, CancelRun, ReadMissions}
+
+// inScope reports whether a is about a mission that who is for, or says why not.
+func inScope(who Principal, a Action, o Object) (Permission, bool) {
+	switch {
+	case who.Missions == nil, o.Some && slices.Contains(scoped, a):
+		return Permission{}, true
+	case !slices.Contains(scoped, a) || o.Mission == "":
+		return Permission{Why: who.ID + " is limited to missions, and this is about more than one"}, false
+	case !slices.Contains(who.Missions, o.Mission):
+		return Permission{Why: who.ID + " is limited to other missions", Hidden: true}, false
+	}
+	return Permission{}, true
 }
 
 func have(roles []string) string {

@@ -162,6 +162,10 @@ type Principal struct {
 	ID    string   `json:"id"`
 	Name  string   `json:"name"`
 	Roles []string `json:"roles"`
+
+	// Missions are all that a service key is for: nothing about another mission is
+	// there for it. nil = it is not limited, as people are.
+	Missions []string `json:"missions,omitempty"`
 }
 
 // Action is something that a principal wants to do.
@@ -194,6 +198,10 @@ type Object struct {
 	Queue   string        `json:"queue,omitempty"`
 	NotBy   []string      `json:"notBy,omitempty"` // principals that a decision must not be settled by
 	Class   llm.DataClass `json:"class,omitempty"`
+
+	// Some: it is about those objects of a kind that who asks may see, like a list
+	// that leaves out all others, and not about each that there is.
+	Some bool `json:"some,omitempty"`
 }
 
 // Permission is the answer of [Policy.Can].
@@ -201,4 +209,7 @@ type Permission struct {
 	Allowed bool   `json:"allowed"`
 	Role    string `json:"role,omitempty"` // role that allowed it
 	Why     string `json:"why"`            // in words, also when refused
+
+	// Hidden: who asks is not to learn that the object exists.
+	Hidden bool `json:"hidden,omitempty"`
 }

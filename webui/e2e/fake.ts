@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join, relative } from "node:path";
 import type { DecisionDetail, ModelEntry, RailEvent, RunDetail, Session, Summary } from "../src/api/client.ts";
 import { home, missionDetail, missions, models, samples, summaries } from "./fixtures/catalogue.ts";
-import { audit, document, people, session } from "./fixtures/rail.ts";
+import { audit, document, keys, people, session } from "./fixtures/rail.ts";
 import type { Fixture } from "./fixtures/runs.ts";
 
 // A stand-in for the appliance that shows states which are hard to reach or to
@@ -104,6 +104,7 @@ export class Fake {
       res.writeHead(204).end();
       return;
     }
+    if (path === "session/certificate") return json(res, { shown: false, name: "" });
     if (!this.signedIn) {
       const detail =
         req.method === "POST"
@@ -128,6 +129,8 @@ export class Fake {
         return json(res, home(this.runs, [...this.decisions.values()]));
       case "people":
         return json(res, people);
+      case "keys":
+        return json(res, keys);
       case "audit":
         return json(res, audit);
       case "version":

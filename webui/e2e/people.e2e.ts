@@ -101,3 +101,37 @@ test("a person is invited, sets a password, signs in, and is kept out", async ()
   await leave(ada);
   await leave(admin);
 }, 120_000);
+
+test("a service key is made, shown once, used and revoked", async () => {
+  const admin = await sit(browser, origin);
+  await admin.page.goto(skerry.link());
+  await admin.page.getByRole("heading", { level: 1 }).filter({ hasText: "Hello" }).waitFor();
+  await admin.page.goto("/people");
+  await admin.page.getByText("There is none yet").waitFor();
+  await admin.page.getByRole("button", { name: "Make a service key" }).click();
+  const go = admin.page.getByRole("button", { name: "Make the key" });
+  await admin.page.getByLabel("Name of the program").fill("inbox");
+  expect(await go.isDisabled(), "a key is for some missions, or for all").toBe(true);
+  await admin.page.getByLabel("invoice", { exact: true }).check();
+  await accessible(admin.page);
+  await fits(admin.page);
+  await go.click();
+  await admin.page.getByText("The key of inbox").waitFor();
+  const key = await admin.page.getByText(/^skerry_key_/).innerText();
+  await accessible(admin.page);
+  await picture(admin.page, "key-given");
+
+  const ask = (path: string) => fetch(`${origin}/api/v1${path}`, { headers: { Authorization: `Bearer ${key}` } });
+  expect((await ask("/missions")).status).toBe(200);
+  expect((await ask("/people")).status).toBe(403);
+  await admin.page.reload();
+  const card = admin.page.locator('[data-key="inbox"]');
+  await card.getByText("only invoice").waitFor();
+  await card.getByText("used last on").waitFor();
+  expect(await admin.page.getByText(key).count(), "it is shown once").toBe(0);
+  await card.getByRole("button", { name: "Revoke" }).click();
+  await admin.page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await admin.page.getByText("There is none yet").waitFor();
+  expect((await ask("/missions")).status).toBe(401);
+  await leave(admin);
+}, 60_000);

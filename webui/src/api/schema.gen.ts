@@ -144,6 +144,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The service keys, without what they are */
+        get: operations["keys"];
+        put?: never;
+        /** Make a service key */
+        post: operations["add-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a service key, at once */
+        delete: operations["revoke-key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links": {
         parameters: {
             query?: never;
@@ -575,6 +610,23 @@ export interface paths {
         patch: operations["change-person"];
         trace?: never;
     };
+    "/api/v1/people/{login}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say which client certificates a person may sign in with */
+        put: operations["set-certificates"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people/{login}/link": {
         parameters: {
             query?: never;
@@ -840,6 +892,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which client certificate this connection has shown */
+        get: operations["client-certificate"];
+        put?: never;
+        /**
+         * Sign in with the client certificate
+         * @description On the port for client certificates. The session is of use with that certificate alone.
+         */
+        post: operations["sign-in-certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/enrolment": {
         parameters: {
             query?: never;
@@ -868,6 +941,46 @@ export interface paths {
         put?: never;
         /** Whom a link is for */
         post: operations["invitee"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tls/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new TLS certificate
+         * @description By the CA of this Skerry, which clients know. It is also done without, in time before the end of the one before.
+         */
+        post: operations["renew-certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tls/replace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new CA, and a TLS certificate by it
+         * @description For other names, or after the disk was stolen. Every client has to take the new one in before it can connect.
+         */
+        post: operations["replace-ca"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1152,6 +1265,35 @@ export interface components {
             profile: string;
             tokenizer: string;
             weights: string;
+        };
+        Certificate: {
+            /** @description The CA of this Skerry, if it has one of its own. */
+            ca?: components["schemas"]["CertificateAuthority"];
+            /** Format: date-time */
+            ends: string;
+            /** @description SHA-256 of it, in hex with colons. */
+            fingerprint: string;
+            issuer: string;
+            /** @description Host names and addresses that it is for. */
+            names: string[];
+        };
+        CertificateAuthority: {
+            /** Format: date-time */
+            ends: string;
+            /** @description SHA-256 of it, in hex with colons, to be compared before it is trusted. */
+            fingerprint: string;
+            name: string;
+            pem: string;
+        };
+        CertificateList: {
+            /** @description upn:NAME, or serial:HEX#ISSUER; all that they have afterwards. */
+            certificates: string[];
+        };
+        CertificateOffer: {
+            /** @description What stands on it, for its holder to recognise. */
+            name: string;
+            /** @description The connection has shown a client certificate that is valid. */
+            shown: boolean;
         };
         Check: {
             that: components["schemas"]["Assertion"][];
@@ -1619,6 +1761,28 @@ export interface components {
             };
             weakest?: string;
         };
+        GivenKey: {
+            allMissions: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            ended: boolean;
+            /** Format: date-time */
+            ends: string;
+            /** @description Sent as Authorization: Bearer. It is not stored and cannot be told again. */
+            key: string;
+            /**
+             * Format: date-time
+             * @description To the minute; absent = never.
+             */
+            lastUsed?: string;
+            /** @description All that it is for, unless it is for all. */
+            missions: string[];
+            name: string;
+            roles: string[];
+            /** @description Address that it was used from then. */
+            source?: string;
+        };
         Health: {
             /** @enum {string} */
             status: "ok" | "starting" | "stopping" | "sealed";
@@ -1686,6 +1850,9 @@ export interface components {
         InviteeInBody: {
             /** @description From the link that they were given. */
             token: string;
+        };
+        KeyList: {
+            keys: components["schemas"]["ServiceKey"][];
         };
         Label: {
             about: string;
@@ -1951,6 +2118,20 @@ export interface components {
             name: string;
             roles: string[];
         };
+        NewServiceKey: {
+            allMissions?: boolean;
+            /**
+             * Format: int64
+             * @description How long it is valid.
+             */
+            days: number;
+            /** @description All that it is for; everything else is not there for it. */
+            missions?: string[];
+            /** @description Of the program that uses it; lower case. */
+            name: string;
+            /** @description service, viewer, or both. */
+            roles: string[];
+        };
         NewVaultAdmin: {
             /** @description Lower-case letters, digits and dashes. */
             name: string;
@@ -2008,6 +2189,8 @@ export interface components {
             unasked?: number;
         };
         Person: {
+            /** @description Client certificates that they may sign in with: upn:NAME, or serial:HEX#ISSUER. */
+            certificates: string[];
             /** Format: date-time */
             createdAt: string;
             disabled: boolean;
@@ -2126,6 +2309,7 @@ export interface components {
         };
         Principal: {
             id: string;
+            missions?: string[];
             name: string;
             roles: string[];
         };
@@ -2504,6 +2688,26 @@ export interface components {
             about?: string;
             /** @description Never told again. */
             value: string;
+        };
+        ServiceKey: {
+            allMissions: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            ended: boolean;
+            /** Format: date-time */
+            ends: string;
+            /**
+             * Format: date-time
+             * @description To the minute; absent = never.
+             */
+            lastUsed?: string;
+            /** @description All that it is for, unless it is for all. */
+            missions: string[];
+            name: string;
+            roles: string[];
+            /** @description Address that it was used from then. */
+            source?: string;
         };
         Session: {
             /** @description Data classes of the site, lowest first. */
@@ -3120,6 +3324,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Home"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewServiceKey"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "revoke-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -4122,6 +4417,41 @@ export interface operations {
             };
         };
     };
+    "set-certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateList"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "invite-person": {
         parameters: {
             query?: never;
@@ -4760,6 +5090,68 @@ export interface operations {
             };
         };
     };
+    "client-certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateOffer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sign-in-certificate": {
+        parameters: {
+            query?: {
+                /** @description Language of sentences; else Accept-Language decides. */
+                lang?: "en" | "de";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     enrol: {
         parameters: {
             query?: {
@@ -4817,6 +5209,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitee"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "renew-certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replace-ca": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
                 };
             };
             /** @description Error */

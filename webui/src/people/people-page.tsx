@@ -9,6 +9,7 @@ import { Empty } from "../ui/message.tsx";
 import { Page } from "../ui/page.tsx";
 import { AddPerson } from "./add-person.tsx";
 import { GivenLink } from "./given-link.tsx";
+import { KeyPanel } from "./key-panel.tsx";
 import css from "./people.module.css";
 import { PersonCard } from "./person-card.tsx";
 import { usePeople } from "./queries.ts";
@@ -60,6 +61,7 @@ export default function PeoplePage() {
           </>
         )}
       </Loaded>
+      <KeyPanel mayWrite={mayWrite} />
     </Page>
   );
 }

@@ -46,6 +46,9 @@ export function PersonCard({ person: p, roles, mayWrite, onLink }: PersonCardPro
         {" · "}
         {p.signedInAt ? t("people.signedIn", { at: f.dateTime(p.signedInAt) }) : t("people.never")}
       </p>
+      {p.certificates.length > 0 && (
+        <p className={css["facts"]}>{t("people.certificates", { list: p.certificates.join(", ") })}</p>
+      )}
       {editing && (
         <form
           className={css["form"]}

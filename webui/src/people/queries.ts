@@ -1,7 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { api, type NewPerson, type PersonChange, unwrap } from "../api/client.ts";
+import { api, type NewPerson, type NewServiceKey, type PersonChange, unwrap } from "../api/client.ts";
 
 const key = ["people"] as const;
+const serviceKeys = [...key, "keys"] as const;
 
 /** Who has an account, and which roles there are. */
 export function usePeople() {
@@ -31,4 +32,18 @@ export function useInvitePerson(login: string) {
 
 export function useRemovePerson(login: string) {
   return useChange(() => unwrap(api.DELETE("/api/v1/people/{login}", { params: { path: { login } } })));
+}
+
+/** The keys of programs, without what they are. */
+export function useServiceKeys() {
+  return useQuery({ queryKey: serviceKeys, queryFn: ({ signal }) => unwrap(api.GET("/api/v1/keys", { signal })) });
+}
+
+/** Makes a service key, which is told this once. */
+export function useAddKey() {
+  return useChange((body: NewServiceKey) => unwrap(api.POST("/api/v1/keys", { body })));
+}
+
+export function useRevokeKey(name: string) {
+  return useChange(() => unwrap(api.DELETE("/api/v1/keys/{name}", { params: { path: { name } } })));
 }

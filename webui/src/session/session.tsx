@@ -26,6 +26,25 @@ export function useSignIn() {
   });
 }
 
+/** Which client certificate the connection has shown; most show none. */
+export function useClientCertificate() {
+  return useQuery({
+    queryKey: ["client-certificate"],
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/session/certificate", { signal })),
+    staleTime: Infinity,
+    retry: false,
+  });
+}
+
+/** Signs in whose certificate it is. */
+export function useSignInWithCertificate() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async () => hold(await unwrap(api.POST("/api/v1/session/certificate"))),
+    onSuccess: (session) => queries.setQueryData(sessionKey, session),
+  });
+}
+
 /** Whom a link is for. It is asked once: each look counts as an attempt. */
 export function useInvitee(token: string) {
   return useQuery({

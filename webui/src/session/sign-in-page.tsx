@@ -1,12 +1,13 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useLocation, useNavigate } from "react-router";
+import { problemOf } from "../api/problem.ts";
 import { ProblemPanel } from "../app/problem-panel.tsx";
 import { useI18n } from "../i18n/provider.tsx";
 import { Message } from "../ui/message.tsx";
 import { Page } from "../ui/page.tsx";
 import { SessionCard } from "./card.tsx";
-import { useSignIn } from "./session.tsx";
+import { useClientCertificate, useSignIn, useSignInWithCertificate } from "./session.tsx";
 import css from "./sign-in.module.css";
 
 /** The token behind "#token=" of a link; the fragment never leaves the browser by itself. */
@@ -28,8 +29,12 @@ export function SignInPage() {
   const state: unknown = location.state;
   const navigate = useNavigate();
   const signIn = useSignIn();
+  const certificate = useClientCertificate();
+  const withCertificate = useSignInWithCertificate();
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
+  // Where no certificate is asked for, that is nobody's concern.
+  const refused = certificate.error && problemOf(certificate.error).type === "urn:skerry:certificate-refused";
   const token = tokenOf(hash);
   const used = useRef<string | null>(null);
   const { mutate } = signIn;
@@ -57,6 +62,18 @@ export function SignInPage() {
       <Page title={t("signIn")} subtitle={t("signIn.about")}>
         {signIn.isPending && <Message tone="info" role="status" title={t("signIn.going")} />}
         {signIn.error && <ProblemPanel error={signIn.error} />}
+        {refused && <ProblemPanel error={certificate.error} />}
+        {withCertificate.error && <ProblemPanel error={withCertificate.error} />}
+        {certificate.data?.shown && (
+          <Button
+            loading={withCertificate.isPending}
+            onClick={() =>
+              withCertificate.mutate(undefined, { onSuccess: () => void navigate(backOf(state), { replace: true }) })
+            }
+          >
+            {t("signIn.certificate", { name: certificate.data.name })}
+          </Button>
+        )}
         <form className={css["form"]} onSubmit={submit}>
           <TextInput
             label={t("signIn.login")}
