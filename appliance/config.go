@@ -19,6 +19,8 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"skerry/appliance/catalogue"
+	"skerry/appliance/people/directory"
+	"skerry/appliance/people/passkey"
 )
 
 // Config is everything that a site can set. It is one file, config.yaml in the
@@ -34,6 +36,14 @@ type Config struct {
 
 	// TLS names the certificate to serve with; nil = plain HTTP on loopback.
 	TLS *TLS `yaml:"tls,omitempty"`
+
+	// Site is the domain name that people open, and that their passkeys are bound
+	// to for good; empty = no passkeys. It needs TLS.
+	Site string `yaml:"site,omitempty"`
+
+	// Directory is where people are looked up who have no account here; nil =
+	// nowhere.
+	Directory *directory.Config `yaml:"directory,omitempty"`
 
 	// Hosts are the host names, besides loopback names and the listen address,
 	// that requests may be addressed to.
@@ -157,6 +167,17 @@ func (c Config) Validate() error {
 			problems = append(problems, fmt.Errorf("listen: %s can be reached from the network, which needs TLS: set tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen))
 		}
 	}
+	if c.Site != "" {
+		if err := passkey.CheckSite(c.Site); err != nil {
+			problems = append(problems, fmt.Errorf("site: %w", err))
+		}
+		if c.TLS == nil {
+			problems = append(problems, errors.New("site: passkeys need TLS: set tls.certificate and tls.key"))
+		}
+	}
+	if c.Directory != nil {
+		problems = append(problems, c.Directory.Validate())
+	}
 	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
 		problems = append(problems, fmt.Errorf("keyFile: %s is no absolute path", c.KeyFile))
 	}
@@ -252,5 +273,18 @@ func (c Config) names() []string {
 	if host, _, err := net.SplitHostPort(c.Listen); err == nil && host != "" {
 		names = append(names, strings.ToLower(host))
 	}
+	if c.Site != "" {
+		names = append(names, c.Site)
+	}
 	return names
+}
+
+// origins are where pages of the named site are: at the usual port, where
+// something in front of Skerry may answer, and at that of the listener.
+func (c Config) origins() []string {
+	origins := []string{"https://" + c.Site}
+	if _, port, err := net.SplitHostPort(c.Listen); err == nil && port != "443" {
+		origins = append(origins, "https://"+net.JoinHostPort(c.Site, port))
+	}
+	return origins
 }

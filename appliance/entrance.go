@@ -50,7 +50,12 @@ func newEntrance(c Config, log *slog.Logger) (*entrance, error) {
 		if c.TLS != nil {
 			scheme = "https"
 		}
-		e.address.URL = scheme + "://" + l.Addr().String()
+		at := l.Addr().String()
+		if c.Site != "" {
+			_, port, _ := net.SplitHostPort(at)
+			at = net.JoinHostPort(c.Site, port)
+		}
+		e.address.URL = scheme + "://" + at
 	}
 	e.stage = &stage{handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "1")

@@ -64,6 +64,7 @@ func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address))
 	watching.Go(func() { a.watchAudit(ctx, cancel) })
 	watching.Go(func() { a.space.watch(ctx) })
 	watching.Go(func() { a.sealAnew(ctx) })
+	watching.Go(func() { a.accounts.outsiders(ctx) })
 	stopped := make(chan error, 1)
 	go func() {
 		settle, done := context.WithTimeout(ctx, settleTimeout)

@@ -36,6 +36,10 @@ var migrations = []migration{
 		_, err := t.CreateBucketIfNotExists([]byte(bucketSecrets))
 		return err
 	}},
+	{"passkeys, and accounts of a directory", func(t *tx) error {
+		_, err := t.CreateBucketIfNotExists([]byte(bucketPasskeys))
+		return err
+	}},
 }
 
 var keySchema = []byte("schema")

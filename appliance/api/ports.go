@@ -317,5 +317,6 @@ type SessionInfo struct {
 	Principal policy.Principal
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	Note      string // where it is used from
+	Note      string    // where it is used from
+	Recheck   time.Time // it ends then, unless a directory is asked before; zero = there is none
 }

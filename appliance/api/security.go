@@ -194,7 +194,8 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 	return nil
 }
 
-var signInPaths = []string{prefix + "/session", prefix + "/session/invitee", prefix + "/session/enrolment"}
+var signInPaths = []string{prefix + "/session", prefix + "/session/invitee", prefix + "/session/enrolment",
+	prefix + "/session/passkey-challenge", prefix + "/session/passkey", prefix + "/session/enrolment-challenge", prefix + "/session/enrolment-passkey"}
 
 const csrfHeader = "X-CSRF-Token"
 

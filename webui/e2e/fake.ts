@@ -104,6 +104,10 @@ export class Fake {
       res.writeHead(204).end();
       return;
     }
+    if (path === "session/ways") {
+      json(res, { passkeys: false, directory: false });
+      return;
+    }
     if (!this.signedIn) {
       const detail =
         req.method === "POST"

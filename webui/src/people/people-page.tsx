@@ -11,6 +11,7 @@ import { AddPerson } from "./add-person.tsx";
 import { GivenLink } from "./given-link.tsx";
 import css from "./people.module.css";
 import { PersonCard } from "./person-card.tsx";
+import { SignOutEverybody } from "./sign-out-everybody.tsx";
 import { usePeople } from "./queries.ts";
 
 export default function PeoplePage() {
@@ -26,9 +27,12 @@ export default function PeoplePage() {
       actions={
         mayWrite &&
         !adding && (
-          <Button leftSection={<Icon name="person" size={14} />} onClick={() => setAdding(true)}>
-            {t("people.add")}
-          </Button>
+          <>
+            <SignOutEverybody />
+            <Button leftSection={<Icon name="person" size={14} />} onClick={() => setAdding(true)}>
+              {t("people.add")}
+            </Button>
+          </>
         )
       }
     >

@@ -6,7 +6,8 @@ import { useI18n } from "../i18n/provider.tsx";
 import { Message } from "../ui/message.tsx";
 import { Page } from "../ui/page.tsx";
 import { SessionCard } from "./card.tsx";
-import { useSignIn } from "./session.tsx";
+import { PasskeyProblem, PasskeySignIn } from "./passkey-sign-in.tsx";
+import { useSignIn, useSignInPasskey } from "./session.tsx";
 import css from "./sign-in.module.css";
 
 /** The token behind "#token=" of a link; the fragment never leaves the browser by itself. */
@@ -28,6 +29,7 @@ export function SignInPage() {
   const state: unknown = location.state;
   const navigate = useNavigate();
   const signIn = useSignIn();
+  const passkey = useSignInPasskey();
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
   const token = tokenOf(hash);
@@ -57,6 +59,7 @@ export function SignInPage() {
       <Page title={t("signIn")} subtitle={t("signIn.about")}>
         {signIn.isPending && <Message tone="info" role="status" title={t("signIn.going")} />}
         {signIn.error && <ProblemPanel error={signIn.error} />}
+        {passkey.error && <PasskeyProblem error={passkey.error} />}
         <form className={css["form"]} onSubmit={submit}>
           <TextInput
             label={t("signIn.login")}
@@ -77,6 +80,13 @@ export function SignInPage() {
             {t("signIn.go")}
           </Button>
         </form>
+        <PasskeySignIn
+          busy={passkey.isPending}
+          onGo={() => {
+            signIn.reset();
+            passkey.mutate(undefined, { onSuccess: () => void navigate(backOf(state), { replace: true }) });
+          }}
+        />
         <details className={css["how"]}>
           <summary>{t("signIn.how")}</summary>
           <ol>
