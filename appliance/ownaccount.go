@@ -2,7 +2,6 @@ package appliance
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -172,5 +171,5 @@ func noPasskeys() error {
 }
 
 func offerOf(o passkey.Offer) api.PasskeyOffer {
-	return api.PasskeyOffer{Ticket: o.Ticket, Options: json.RawMessage(o.Options)}
+	return api.PasskeyOffer{Ticket: o.Ticket, Options: o.Options}
 }

@@ -193,12 +193,11 @@ func userSignOut(g *globals) *cobra.Command {
 				return exit{ExitUsage, errors.New("give either a login or --everybody; see: skerry user sign-out --help")}
 			}
 			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
-				n, err := 0, error(nil)
-				if everybody {
-					n, err = api.EndAllSessions(ctx)
-				} else {
-					n, err = api.EndSessions(ctx, args[0])
+				end := api.EndAllSessions
+				if !everybody {
+					end = func(ctx context.Context) (int, error) { return api.EndSessions(ctx, args[0]) }
 				}
+				n, err := end(ctx)
 				if err == nil {
 					fmt.Fprintf(g.Out, "%d sessions ended\n", n)
 				}

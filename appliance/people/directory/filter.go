@@ -37,7 +37,7 @@ func parseFilter(text, place string) (filter, error) {
 		return filter{}, fmt.Errorf("%s is no LDAP filter: %w", text, err)
 	}
 	if !holds(root, probe) {
-		return filter{}, fmt.Errorf("%s: %s has to be the whole value of a comparison with = or :=, and not under !", text, place)
+		return filter{}, fmt.Errorf("%s: %s has to be the whole value of a comparison with = or :=, under no negation", text, place)
 	}
 	return f, nil
 }
