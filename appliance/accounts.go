@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"slices"
@@ -11,8 +12,11 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/audit"
 	"skerry/appliance/mission"
 	"skerry/appliance/people"
+	"skerry/appliance/people/directory"
+	"skerry/appliance/people/passkey"
 	"skerry/appliance/policy"
 	"skerry/store"
 )
@@ -29,9 +33,34 @@ type accounts struct {
 	hasher *people.Hasher
 	url    func() string // of the web UI; empty = none is served
 	now    func() time.Time
+	log    *slog.Logger
+	record func(audit.Record) error // what leaves no trace in the store; nil = nowhere
+
+	directory   *directory.Directory // nil = there is none
+	refusalTime time.Duration        // that no refusal is faster than, where there is one
+	tries       *tries
+	passkeys    *passkey.Party // nil = the site has no name
 }
 
-var _ api.People = accounts{}
+var (
+	_ api.People   = accounts{}
+	_ api.Accounts = accounts{}
+)
+
+// newAccounts returns the people of an appliance whose store is open.
+func (a *Appliance) newAccounts(url func() string) (accounts, error) {
+	out := accounts{db: a.db, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: url, now: time.Now, log: a.Log, record: a.record, refusalTime: refusalTime, tries: &tries{now: time.Now}}
+	var err error
+	if out.directory, err = newDirectory(a.Config, a.db); err != nil {
+		return out, err
+	}
+	out.passkeys, err = newPasskeys(a.Config, time.Now)
+	return out, err
+}
+
+// refusalTime hides how much of the directory was asked before somebody was
+// refused.
+const refusalTime = time.Second
 
 var loginForm = regexp.MustCompile(`^[a-z][a-z0-9._-]{1,63}$`)
 
@@ -41,8 +70,8 @@ func reserved(login string) bool {
 }
 
 func shown(u store.User, now time.Time) api.Person {
-	p := api.Person{Login: u.Login, Name: u.Name, Roles: append([]string{}, u.Roles...), Enrolled: u.Hash != "", Disabled: u.Disabled, CreatedAt: u.CreatedAt,
-		Certificates: append([]string{}, u.Certificates...)}
+	p := api.Person{Login: u.Login, Name: u.Name, Roles: append([]string{}, u.Roles...), Enrolled: u.Hash != "" || u.Passkeys > 0 || u.Outside != "",
+		Directory: u.Outside != "", Passkeys: u.Passkeys, Certificates: append([]string{}, u.Certificates...), Disabled: u.Disabled, CreatedAt: u.CreatedAt}
 	if !u.SignedIn.IsZero() {
 		p.SignedInAt = &u.SignedIn
 	}
@@ -62,6 +91,11 @@ func noPerson(login string, err error) error {
 		return err
 	}
 	return &api.Error{Status: http.StatusNotFound, Code: "no-person", Err: err, Detail: fmt.Sprintf("There is no account %q. The page People lists them, and so does: skerry user list", login)}
+}
+
+// ofDirectory refuses what is done in the directory.
+func ofDirectory(why string) error {
+	return &api.Error{Status: http.StatusConflict, Code: "of-directory", Detail: "This account is one of the directory: its person " + why + "."}
 }
 
 // People implements api.People.
@@ -100,6 +134,9 @@ func (a accounts) Add(ctx context.Context, p api.NewPerson, by policy.Principal)
 
 // Invite implements api.People.
 func (a accounts) Invite(ctx context.Context, login string, _ policy.Principal) (api.Invitation, error) {
+	if u, err := a.db.User(ctx, login); err == nil && u.Outside != "" {
+		return api.Invitation{}, ofDirectory("signs in with their password of the directory, so no link is made for them")
+	}
 	ends := a.now().Add(InvitationLifetime)
 	token, err := a.db.NewUserLink(ctx, login, InvitationLifetime)
 	if err != nil {
@@ -126,6 +163,9 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 				return unprocessable("body.name", "The person needs a name, for others to read.")
 			}
 		}
+		if c.Roles != nil && u.Outside != "" {
+			return ofDirectory("has the roles that their groups give; directory.roles in the configuration of the host says which")
+		}
 		if c.Roles != nil {
 			u.Roles = c.Roles
 		}
@@ -148,39 +188,6 @@ func (a accounts) Remove(ctx context.Context, login string, by policy.Principal)
 	return noPerson(login, a.db.RemoveUser(ctx, login, by))
 }
 
-// Enter implements api.People.
-func (a accounts) Enter(ctx context.Context, login, password string, lifetime time.Duration, note string) (string, api.SessionInfo, error) {
-	login = strings.ToLower(strings.TrimSpace(login))
-	refused := &api.Error{Status: http.StatusUnauthorized, Code: "sign-in-refused",
-		Detail: "Login or password is wrong. After several wrong passwords an account is locked for some minutes, in which the right one does not help either."}
-	u, err := a.db.User(ctx, login)
-	if err != nil && !errors.Is(err, mission.ErrNotFound) {
-		return "", api.SessionInfo{}, err
-	}
-	open := err == nil && !u.Disabled && u.Hash != "" && !a.now().Before(u.Locked)
-	hash := ""
-	if open {
-		hash = u.Hash
-	}
-	right, err := a.hasher.Compare(ctx, hash, password)
-	switch {
-	case err != nil:
-		return "", api.SessionInfo{}, err
-	case !right && open:
-		if _, err := a.db.WrongPassword(ctx, login, note); err != nil && !errors.Is(err, mission.ErrNotFound) {
-			return "", api.SessionInfo{}, err
-		}
-		return "", api.SessionInfo{}, refused
-	case !right:
-		return "", api.SessionInfo{}, refused
-	}
-	token, s, err := a.db.SignIn(ctx, login, u.Hash, lifetime, note)
-	if errors.Is(err, store.ErrNoAccount) { // it was changed meanwhile
-		return "", api.SessionInfo{}, refused
-	}
-	return token, api.SessionInfo(s), err
-}
-
 // Invited implements api.People.
 func (a accounts) Invited(ctx context.Context, link string) (api.Person, error) {
 	u, ok, err := a.db.Invited(ctx, link)
@@ -199,9 +206,8 @@ func (a accounts) Enrol(ctx context.Context, link, password string, lifetime tim
 	if err != nil {
 		return "", api.SessionInfo{}, err
 	}
-	if why := people.Weak(password, p.Login, p.Name); why != "" {
-		return "", api.SessionInfo{}, &api.Error{Status: http.StatusUnprocessableEntity, Code: "weak-password", Detail: "The password " + why,
-			Findings: []api.Finding{{Message: "The password " + why, Location: "body.password"}}}
+	if err := weak(password, p.Login, p.Name); err != nil {
+		return "", api.SessionInfo{}, err
 	}
 	hash, err := a.hasher.Hash(ctx, password)
 	if err != nil {
@@ -209,4 +215,14 @@ func (a accounts) Enrol(ctx context.Context, link, password string, lifetime tim
 	}
 	token, s, err := a.db.Enrol(ctx, link, hash, lifetime, note)
 	return token, api.SessionInfo(s), err
+}
+
+// weak refuses a password that would soon be guessed.
+func weak(password string, about ...string) error {
+	why := people.Weak(password, about...)
+	if why == "" {
+		return nil
+	}
+	return &api.Error{Status: http.StatusUnprocessableEntity, Code: "weak-password", Detail: "The password " + why,
+		Findings: []api.Finding{{Message: "The password " + why, Location: "body.password"}}}
 }

@@ -22,7 +22,6 @@ import (
 	"skerry/appliance/gateway"
 	"skerry/appliance/llm"
 	"skerry/appliance/mission"
-	"skerry/appliance/people"
 	"skerry/appliance/policy"
 	"skerry/embed"
 	"skerry/store"
@@ -31,19 +30,20 @@ import (
 
 // Appliance is an open data directory and everything that works on it.
 type Appliance struct {
-	Config Config
-	Log    *slog.Logger
-	audit  *audit.Log // nil = the site has no auditors
-	space  *space
-	db     *store.DB
-	models *models
-	engine *engine.Engine
-	api    *api.API
-	vault  *vault.Vault
-	unlock func()                  // frees the data directory; nil = somebody else does
-	url    atomic.Pointer[string]  // of the web UI, once it is served
-	seal   context.CancelCauseFunc // ends Serve with errSeal; set by it
-	renew  chan struct{}           // wakes what seals anew; buffered
+	Config   Config
+	Log      *slog.Logger
+	audit    *audit.Log // nil = the site has no auditors
+	space    *space
+	db       *store.DB
+	models   *models
+	engine   *engine.Engine
+	api      *api.API
+	vault    *vault.Vault
+	unlock   func()                 // frees the data directory; nil = somebody else does
+	url      atomic.Pointer[string] // of the web UI, once it is served
+	accounts accounts
+	seal     context.CancelCauseFunc // ends Serve with errSeal; set by it
+	renew    chan struct{}           // wakes what seals anew; buffered
 
 	certificate *certificate // that is shown; set by Serve
 	renewing    sync.Mutex   // held while a certificate is made
@@ -153,14 +153,17 @@ func open(ctx context.Context, c Config, log *slog.Logger, v *vault.Vault, opene
 	})
 	ui, _ := embed.UI()
 	address := func() string { return *cmp.Or(a.url.Load(), new(string)) }
+	if a.accounts, err = a.newAccounts(address); err != nil {
+		return nil, err
+	}
 	build := BuildVersion()
 	a.api = api.New(api.Config{
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
 		Vault: keys{a}, Secrets: secrets{a.db}, Certificates: certificates{a}, ServiceKeys: serviceKeys{a.db}, ClientCertificates: clientCertificates{a},
 		Upkeep: upkeep{db: a.db, log: a.audit, url: address},
-		People: accounts{db: a.db, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: address, now: time.Now},
-		UI:     ui, Build: api.Version(build),
+		People: a.accounts, Accounts: a.accounts,
+		UI: ui, Build: api.Version(build),
 		Audit: a.event, AuditStatus: a.auditStatus, ReadOnly: a.space.refusal,
 		Schema: mission.Schema(), Notices: a.notices, Hosts: c.names(), TLS: c.TLS != nil,
 		MaxUploadBytes: maxUploadBytes, Log: log, Health: a.health,

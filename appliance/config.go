@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"skerry/appliance/catalogue"
+	"skerry/appliance/people/directory"
+	"skerry/appliance/people/passkey"
 )
 
 // Config is everything that a site can set. It is one file, config.yaml in the
@@ -33,6 +36,14 @@ type Config struct {
 
 	// TLS says which certificate to serve with; nil = plain HTTP on loopback.
 	TLS *TLS `yaml:"tls,omitempty"`
+
+	// Site is the domain name that people open, and that their passkeys are bound
+	// to for good; empty = no passkeys. It needs TLS.
+	Site string `yaml:"site,omitempty"`
+
+	// Directory is where people are looked up who have no account here; nil =
+	// nowhere.
+	Directory *directory.Config `yaml:"directory,omitempty"`
 
 	// Hosts are the host names, besides loopback names and the listen address,
 	// that requests may be addressed to, and that the certificate is for. People
@@ -167,6 +178,19 @@ func (c Config) Validate() error {
 			problems = append(problems, fmt.Errorf("listen: %s can be reached from the network, which needs TLS: set tls.own and hosts, or tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen))
 		}
 	}
+	if c.Site != "" {
+		if err := passkey.CheckSite(c.Site); err != nil {
+			problems = append(problems, fmt.Errorf("site: %w", err))
+		}
+		if c.TLS == nil {
+			problems = append(problems, errors.New("site: passkeys need TLS: set tls.own and hosts, or tls.certificate and tls.key"))
+		} else if c.TLS.Own && !slices.Contains(c.Hosts, c.Site) {
+			problems = append(problems, fmt.Errorf("site: the certificate of tls.own is for the names in hosts: add %s there", c.Site))
+		}
+	}
+	if c.Directory != nil {
+		problems = append(problems, c.Directory.Validate())
+	}
 	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
 		problems = append(problems, fmt.Errorf("keyFile: %s is no absolute path", c.KeyFile))
 	}
@@ -253,4 +277,14 @@ func isLoopback(addr string) (bool, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback(), nil
+}
+
+// origins are where pages of the named site are: at the usual port, where
+// something in front of Skerry may answer, and at that of the listener.
+func (c Config) origins() []string {
+	origins := []string{"https://" + c.Site}
+	if _, port, err := net.SplitHostPort(c.Listen); err == nil && port != "443" {
+		origins = append(origins, "https://"+net.JoinHostPort(c.Site, port))
+	}
+	return origins
 }

@@ -12,24 +12,26 @@ import (
 // standard library, by path pattern. A pattern that ends in /... covers the
 // packages below it. README.md, “Where things are”, shows the same table.
 var allowed = map[string][]string{
-	"skerry":                      {"skerry/appliance/cli"},
-	"skerry/appliance":            {"skerry/...", "github.com/goccy/go-yaml", "github.com/klauspost/compress/zstd", "golang.org/x/sys/unix"},
-	"skerry/appliance/cli":        {"skerry/appliance", "skerry/appliance/api/client", "skerry/appliance/...", "skerry/store", "skerry/store/vault", "skerry/embed", "filippo.io/age/...", "github.com/spf13/cobra", "golang.org/x/term", "golang.org/x/sys/unix"},
-	"skerry/appliance/bench":      {"skerry/...", "github.com/oklog/ulid/v2"},
-	"skerry/appliance/llm":        {},
-	"skerry/appliance/source":     {"github.com/goccy/go-yaml/..."},
-	"skerry/appliance/policy":     {"skerry/appliance/llm", "skerry/appliance/source", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "golang.org/x/text/..."},
-	"skerry/appliance/mission":    {"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "github.com/cockroachdb/apd/v3", "google.golang.org/protobuf/...", "google.golang.org/genproto/..."},
-	"skerry/appliance/catalogue":  {"skerry/plugins/local/gguf", "skerry/plugins/local/safetensors", "skerry/plugins/local/dialect", "golang.org/x/sys/unix"},
-	"skerry/appliance/exam":       {"skerry/appliance/llm"},
-	"skerry/appliance/audit":      {"filippo.io/age", "filippo.io/mldsa", "golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
-	"skerry/appliance/conn":       {},
-	"skerry/appliance/tlsca":      {},
-	"skerry/appliance/clientcert": {},
-	"skerry/appliance/people":     {"github.com/trustelem/zxcvbn", "golang.org/x/crypto/argon2"},
-	"skerry/appliance/gateway":    {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission"},
-	"skerry/appliance/engine":     {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/gateway", "github.com/oklog/ulid/v2", "github.com/cockroachdb/apd/v3"},
-	"skerry/appliance/document":   {"golang.org/x/text/...", "github.com/ledongthuc/pdf", "github.com/pdfcpu/pdfcpu/..."},
+	"skerry":                            {"skerry/appliance/cli"},
+	"skerry/appliance":                  {"skerry/...", "github.com/goccy/go-yaml", "github.com/klauspost/compress/zstd", "golang.org/x/sys/unix"},
+	"skerry/appliance/audit":            {"filippo.io/age", "filippo.io/mldsa", "golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
+	"skerry/appliance/bench":            {"skerry/...", "github.com/oklog/ulid/v2"},
+	"skerry/appliance/catalogue":        {"skerry/plugins/local/gguf", "skerry/plugins/local/safetensors", "skerry/plugins/local/dialect", "golang.org/x/sys/unix"},
+	"skerry/appliance/cli":              {"skerry/appliance", "skerry/appliance/api/client", "skerry/appliance/...", "skerry/store", "skerry/store/vault", "skerry/embed", "filippo.io/age/...", "github.com/spf13/cobra", "golang.org/x/term", "golang.org/x/sys/unix"},
+	"skerry/appliance/clientcert":       {},
+	"skerry/appliance/conn":             {},
+	"skerry/appliance/document":         {"golang.org/x/text/...", "github.com/ledongthuc/pdf", "github.com/pdfcpu/pdfcpu/..."},
+	"skerry/appliance/engine":           {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/gateway", "github.com/oklog/ulid/v2", "github.com/cockroachdb/apd/v3"},
+	"skerry/appliance/exam":             {"skerry/appliance/llm"},
+	"skerry/appliance/gateway":          {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission"},
+	"skerry/appliance/llm":              {},
+	"skerry/appliance/mission":          {"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "github.com/cockroachdb/apd/v3", "google.golang.org/protobuf/...", "google.golang.org/genproto/..."},
+	"skerry/appliance/people":           {"github.com/trustelem/zxcvbn", "golang.org/x/crypto/argon2"},
+	"skerry/appliance/people/directory": {"skerry/appliance/policy", "github.com/go-ldap/ldap/v3", "github.com/go-asn1-ber/asn1-ber"},
+	"skerry/appliance/people/passkey":   {"github.com/go-webauthn/webauthn/..."},
+	"skerry/appliance/policy":           {"skerry/appliance/llm", "skerry/appliance/source", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "golang.org/x/text/..."},
+	"skerry/appliance/source":           {"github.com/goccy/go-yaml/..."},
+	"skerry/appliance/tlsca":            {},
 	"skerry/appliance/api": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/exam", "skerry/appliance/api/...",
 		"github.com/gin-gonic/gin", "github.com/danielgtaylor/huma/v2/..."},
 	"skerry/appliance/api/client": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/api/..."},
@@ -47,7 +49,7 @@ const engineOwner = "skerry/plugins/local"
 
 // helpers are packages that serve tests or build steps; they are free to import
 // what they need, but nothing that ships may import them.
-var helpers = []string{"skerry/appliance/bench", "skerry/appliance/llm/llmtest", "skerry/store/lossyfs", "skerry/store/storetest", "skerry/embed/licences", "skerry/embed/pack", "skerry/embed/sample/gen",
+var helpers = []string{"skerry/appliance/bench", "skerry/appliance/llm/llmtest", "skerry/store/lossyfs", "skerry/store/storetest", "skerry/appliance/people/directory/slapdtest", "skerry/appliance/people/passkey/softkey", "skerry/embed/licences", "skerry/embed/pack", "skerry/embed/sample/gen",
 	"skerry/embed/starter/tokenizer", "skerry/embed/starter/paper", "skerry/embed/starter/corpus", "skerry/embed/starter/corpus/records", "skerry/plugins/local/gguf/gguftest", "skerry/plugins/local/gguf/gguftest/cut", "skerry/plugins/local/bench", "skerry/embed/starter/exam", "skerry/embed/starter/exam/stat",
 	"skerry/embed/starter/train/weights", "skerry/embed/starter/train/checkpoint", "skerry/embed/starter/train/recipe"}
 

@@ -30,8 +30,13 @@ func NewConfig(data, listen string, hosts []string) Config {
 // the first is the one that people are told.
 func (c Config) names() []string {
 	var names []string
+	if c.Site != "" {
+		names = append(names, c.Site)
+	}
 	for _, n := range c.Hosts {
-		names = append(names, strings.ToLower(strings.TrimSuffix(n, ".")))
+		if n = strings.ToLower(strings.TrimSuffix(n, ".")); n != c.Site {
+			names = append(names, n)
+		}
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil || host == "" {

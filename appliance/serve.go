@@ -67,6 +67,7 @@ func (a *Appliance) serve(ctx context.Context, e *entrance, ready func(Address))
 	watching.Go(func() { a.space.watch(ctx) })
 	watching.Go(func() { a.sealAnew(ctx) })
 	watching.Go(func() { a.keepOwn(ctx) })
+	watching.Go(func() { a.accounts.outsiders(ctx) })
 	stopped := make(chan error, 1)
 	go func() {
 		settle, done := context.WithTimeout(ctx, settleTimeout)

@@ -41,9 +41,10 @@ import (
 //	outbox          transaction:8                      outgoing, JSON; what is still to be recorded in the audit log
 //	secrets         name                               Secret and its value, JSON
 //	service-keys    SHA-256 of the key                 ServiceKey, JSON
+//	passkeys        SHA-256 of the credential's id     Passkey, JSON
 //
-// journal, missions, policies, settings, sessions, links, users, secrets and
-// service-keys are primary; all others but the outbox can be rebuilt from the journal
+// journal, missions, policies, settings, sessions, links, users, secrets,
+// service-keys and passkeys are primary; all others but the outbox can be rebuilt from the journal
 // ([DB.Rebuild]).
 type bucket string
 
@@ -67,11 +68,12 @@ const (
 	bucketUsers          bucket = "users"
 	bucketSecrets        bucket = "secrets"
 	bucketServiceKeys    bucket = "service-keys"
+	bucketPasskeys       bucket = "passkeys"
 )
 
 var primaryBuckets = []bucket{
 	bucketMeta, bucketJournal, bucketMissions, bucketMissionSources, bucketPolicies, bucketPolicySources,
-	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets, bucketServiceKeys,
+	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets, bucketServiceKeys, bucketPasskeys,
 }
 
 // derivedBuckets hold nothing that the journal does not say.

@@ -185,7 +185,7 @@ func TestSessionsAreListedRevokedAndStoredOnlyAsDigests(t *testing.T) {
 	if all, err := db.Sessions(ctx); err != nil || len(all) != 2 {
 		t.Errorf("%d sessions, %v; want 2", len(all), err)
 	}
-	if n, err := db.RevokeSessions(ctx, "u-1"); err != nil || n != 1 {
+	if n, err := db.EndSessions(ctx, "u-1", "", root); err != nil || n != 1 {
 		t.Errorf("revoked %d, %v; want 1", n, err)
 	}
 	for i, want := range []bool{false, false, true} {

@@ -36,8 +36,11 @@ var migrations = []migration{
 		_, err := t.CreateBucketIfNotExists([]byte(bucketSecrets))
 		return err
 	}},
-	{"service keys", func(t *tx) error {
-		_, err := t.CreateBucketIfNotExists([]byte(bucketServiceKeys))
+	{"service keys, passkeys, and accounts of a directory", func(t *tx) error {
+		if _, err := t.CreateBucketIfNotExists([]byte(bucketServiceKeys)); err != nil {
+			return err
+		}
+		_, err := t.CreateBucketIfNotExists([]byte(bucketPasskeys))
 		return err
 	}},
 }

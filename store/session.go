@@ -24,11 +24,17 @@ type Session struct {
 	Principal policy.Principal `json:"principal"`
 	CreatedAt time.Time        `json:"createdAt"`
 	ExpiresAt time.Time        `json:"expiresAt"`
-	Note      string           `json:"note,omitempty"` // where it is used from, for the list
+	Note      string           `json:"note,omitempty"`   // where it is used from, for the list
+	Recheck   time.Time        `json:"recheck,omitzero"` // it ends then, unless a directory is asked before; zero = there is none
 
 	// Certificate is the SHA-256 of the client certificate that it is bound to, in
 	// hex; empty = none.
 	Certificate string `json:"certificate,omitempty"`
+}
+
+// over reports whether the session has ended by itself.
+func (s Session) over(now time.Time) bool {
+	return !now.Before(s.ExpiresAt) || !s.Recheck.IsZero() && !now.Before(s.Recheck)
 }
 
 // Link is a one-time sign-in link. Only the SHA-256 of its token is stored.
@@ -82,7 +88,7 @@ func (db *DB) Session(ctx context.Context, token string) (Session, error) {
 	var s Session
 	err := db.view(ctx, func(t *tx) error {
 		ok, err := t.getJSON(bucketSessions, hashKey(token), &s)
-		if err == nil && (!ok || !db.now().Before(s.ExpiresAt)) {
+		if err == nil && (!ok || s.over(db.now())) {
 			err = mission.ErrNotFound
 		}
 		return err
@@ -103,7 +109,7 @@ func (db *DB) Sessions(ctx context.Context) ([]Session, error) {
 			if _, err := t.getJSON(bucketSessions, k, &s); err != nil {
 				return err
 			}
-			if db.now().Before(s.ExpiresAt) {
+			if !s.over(db.now()) {
 				all = append(all, s)
 			}
 			return nil
@@ -147,26 +153,36 @@ func (db *DB) RevokeSession(ctx context.Context, id string) error {
 	return nil
 }
 
-// RevokeSessions ends every session of the principal with the given id; of
-// everybody if it is empty. It returns how many there were.
-func (db *DB) RevokeSessions(ctx context.Context, principal string) (int, error) {
+// EndSessions ends the sessions of the principal with the given id, of everybody
+// if it is empty, but not the one with the handle keep, and says how many. by is
+// who wants it.
+func (db *DB) EndSessions(ctx context.Context, principal, keep string, by policy.Principal) (int, error) {
 	n := 0
 	err := db.update(ctx, func(t *tx) (err error) {
-		n, err = t.drop(bucketSessions, func(v []byte) (bool, error) {
-			var s Session
-			err := json.Unmarshal(v, &s)
-			ends := principal == "" || s.Principal.ID == principal
-			if ends {
-				t.record(sessionRecord("session.ended", s))
-			}
-			return ends, err
-		})
+		n, err = t.endSessions(principal, keep)
+		object := principal
+		if object == "" {
+			object = "everybody"
+		}
+		t.record(audit.Record{Action: "sessions.ended", Object: object, Why: fmt.Sprintf("%d sessions", n), Actor: by.ID, ActorName: by.Name})
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("revoke sessions: %w", err)
+		return 0, fmt.Errorf("end sessions: %w", err)
 	}
 	return n, nil
+}
+
+func (t *tx) endSessions(principal, keep string) (int, error) {
+	return t.drop(bucketSessions, func(v []byte) (bool, error) {
+		var s Session
+		err := json.Unmarshal(v, &s)
+		ends := (principal == "" || s.Principal.ID == principal) && (keep == "" || s.ID != keep)
+		if ends {
+			t.record(sessionRecord("session.ended", s))
+		}
+		return ends, err
+	})
 }
 
 // NewLink returns the token of a link that signs who in once, within lifetime.
@@ -249,7 +265,7 @@ func (t *tx) dropExpired(now time.Time) error {
 	_, sessions := t.drop(bucketSessions, func(v []byte) (bool, error) {
 		var s Session
 		err := json.Unmarshal(v, &s)
-		return !now.Before(s.ExpiresAt), err
+		return s.over(now), err
 	})
 	return errors.Join(links, sessions)
 }

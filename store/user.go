@@ -27,6 +27,14 @@ type User struct {
 	Locked   time.Time `json:"locked,omitzero"`    // until then no password is looked at
 
 	Certificates []string `json:"certificates,omitempty"` // whose holder may sign in as this person; see package clientcert
+
+	// Outside names the entry of a directory that the account stands for; empty =
+	// it is one of this site. Such an account has no password here, and its roles
+	// are those that the directory gave last: no session is opened with them.
+	Outside string `json:"outside,omitempty"`
+
+	Handle   []byte `json:"handle,omitempty"`   // under which passkeys know the person; random
+	Passkeys int    `json:"passkeys,omitempty"` // how many there are
 }
 
 // Principal returns who the person is to the policy.
@@ -128,6 +136,9 @@ func (db *DB) RemoveUser(ctx context.Context, login string, by policy.Principal)
 		if err := t.signOut(login); err != nil {
 			return err
 		}
+		if _, err := t.dropPasskeys(login); err != nil {
+			return err
+		}
 		t.record(audit.Record{Action: "user.removed", Object: login, Actor: by.ID, ActorName: by.Name})
 		return t.delete(bucketUsers, []byte(login))
 	})
@@ -171,6 +182,16 @@ func (db *DB) WrongPassword(ctx context.Context, login, note string) (until time
 // moment ago. It returns an error wrapping [ErrNoAccount] if the account has
 // changed since.
 func (db *DB) SignIn(ctx context.Context, login, hash string, lifetime time.Duration, note string) (string, Session, error) {
+	return db.signIn(ctx, login, func(_ *tx, u *User) error {
+		if u.Hash != hash || hash == "" {
+			return ErrNoAccount
+		}
+		return nil
+	}, lifetime, note)
+}
+
+// signIn opens a session for a person, unless with has something against it.
+func (db *DB) signIn(ctx context.Context, login string, with func(*tx, *User) error, lifetime time.Duration, note string) (string, Session, error) {
 	token, key, s, err := db.prepareSession(policy.Principal{}, lifetime, note)
 	if err != nil {
 		return "", Session{}, fmt.Errorf("sign in: %w", err)
@@ -180,8 +201,11 @@ func (db *DB) SignIn(ctx context.Context, login, hash string, lifetime time.Dura
 		switch {
 		case err != nil:
 			return err
-		case u == nil || u.Disabled || u.Hash != hash || hash == "":
+		case u == nil || u.Disabled:
 			return ErrNoAccount
+		}
+		if err := with(t, u); err != nil {
+			return err
 		}
 		return t.openSession(u, key, &s)
 	})
@@ -189,6 +213,35 @@ func (db *DB) SignIn(ctx context.Context, login, hash string, lifetime time.Dura
 		return "", Session{}, fmt.Errorf("sign in: %w", err)
 	}
 	return token, s, nil
+}
+
+// ChangePassword gives an account another password, for one that had the hash
+// before a moment ago, and ends all its sessions but the one with the handle
+// keep. It returns an error wrapping [ErrNoAccount] if the account has changed
+// since.
+func (db *DB) ChangePassword(ctx context.Context, login, before, after, keep, note string) error {
+	err := db.update(ctx, func(t *tx) error {
+		u, err := t.user(login)
+		switch {
+		case err != nil:
+			return err
+		case u == nil || u.Disabled || u.Outside != "" || u.Hash != before || before == "" || after == "":
+			return ErrNoAccount
+		}
+		if _, err := t.endSessions(login, keep); err != nil {
+			return err
+		}
+		if err := t.voidLinks(login); err != nil {
+			return err
+		}
+		u.Hash = after
+		t.record(audit.Record{Action: "user.password", Object: login, Actor: login, ActorName: u.Name, Session: keep, Source: note})
+		return t.putJSON(bucketUsers, []byte(login), u)
+	})
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	return nil
 }
 
 // Invited returns whose account a link is for; ok = false if it is for nobody's,
@@ -216,9 +269,17 @@ func (db *DB) Invited(ctx context.Context, link string) (u User, ok bool, err er
 	return u, ok, nil
 }
 
-// Enrol uses a link for an account up, gives it a password, ends all its
-// sessions and opens one.
+// Enrol uses a link for an account up, gives it a password in place of all that
+// it was signed in to with before, ends all its sessions and opens one.
 func (db *DB) Enrol(ctx context.Context, link, hash string, lifetime time.Duration, note string) (string, Session, error) {
+	if hash == "" {
+		return "", Session{}, fmt.Errorf("enrol: %w", mission.ErrNotFound)
+	}
+	return db.enrol(ctx, link, func(_ *tx, u *User) error { u.Hash = hash; return nil }, lifetime, note)
+}
+
+// enrol is [DB.Enrol] with whatever give gives to the account.
+func (db *DB) enrol(ctx context.Context, link string, give func(*tx, *User) error, lifetime time.Duration, note string) (string, Session, error) {
 	token, key, s, err := db.prepareSession(policy.Principal{}, lifetime, note)
 	if err != nil {
 		return "", Session{}, fmt.Errorf("enrol: %w", err)
@@ -232,13 +293,19 @@ func (db *DB) Enrol(ctx context.Context, link, hash string, lifetime time.Durati
 		switch {
 		case err != nil:
 			return err
-		case u == nil || u.Disabled || l.User == "" || hash == "":
+		case u == nil || u.Disabled || l.User == "" || u.Outside != "":
 			return mission.ErrNotFound
 		}
 		if err := t.signOut(l.User); err != nil { // the link too
 			return err
 		}
-		u.Hash = hash
+		if _, err := t.dropPasskeys(l.User); err != nil {
+			return err
+		}
+		u.Hash, u.Passkeys = "", 0
+		if err := give(t, u); err != nil {
+			return err
+		}
 		t.record(audit.Record{Action: "user.enrolled", Object: u.Login, Actor: u.Login, ActorName: u.Name, Source: note})
 		return t.openSession(u, key, &s)
 	})
@@ -283,7 +350,7 @@ func (t *tx) mustUser(login string) (*User, error) {
 // putUser stores an account and records who changed it to what; never its hash.
 func (t *tx) putUser(action string, u User, by policy.Principal) error {
 	said := u
-	said.Hash, said.Failures, said.Locked, said.SignedIn = "", 0, time.Time{}, time.Time{}
+	said.Hash, said.Failures, said.Locked, said.SignedIn, said.Handle = "", 0, time.Time{}, time.Time{}, nil
 	text, err := json.Marshal(said)
 	if err != nil {
 		return err
@@ -294,19 +361,14 @@ func (t *tx) putUser(action string, u User, by policy.Principal) error {
 
 // signOut ends the sessions of an account and voids its links.
 func (t *tx) signOut(login string) error {
-	_, err := t.drop(bucketSessions, func(v []byte) (bool, error) {
-		var s Session
-		err := json.Unmarshal(v, &s)
-		mine := s.Principal.ID == login
-		if mine {
-			t.record(sessionRecord("session.ended", s))
-		}
-		return mine, err
-	})
-	if err != nil {
+	if _, err := t.endSessions(login, ""); err != nil {
 		return err
 	}
-	_, err = t.drop(bucketLinks, func(v []byte) (bool, error) {
+	return t.voidLinks(login)
+}
+
+func (t *tx) voidLinks(login string) error {
+	_, err := t.drop(bucketLinks, func(v []byte) (bool, error) {
 		var l Link
 		err := json.Unmarshal(v, &l)
 		return l.User == login, err

@@ -37,6 +37,7 @@ type Config struct {
 	Sessions  Sessions
 	Upkeep    Upkeep
 	People    People
+	Accounts  Accounts
 	Vault     Vault
 	Secrets   Secrets
 

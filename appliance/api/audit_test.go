@@ -54,7 +54,7 @@ func recordedSite(t *testing.T) (*site, *recorder) {
 // What is recorded before it is done or shown. Everything else that is a GET
 // leaves no record, and everything that is not leaves one when it has ended.
 var (
-	leaving = []string{"discard-upload", "examine-model", "finish-upload", "import-model", "remove-model", "start-model", "stop-model",
+	leaving = []string{"try-directory", "discard-upload", "examine-model", "finish-upload", "import-model", "remove-model", "start-model", "stop-model",
 		"seal", "rotate-keys", "add-vault-admin", "remove-vault-admin", "renew-certificate", "replace-ca"}
 	revealing = []string{"backup", "decision", "document", "document-text", "observations", "run", "run-events"}
 )
@@ -82,7 +82,7 @@ func TestEveryOperationIsRecorded(t *testing.T) {
 		if w.Code >= 400 {
 			ended = "failed"
 		}
-		if slices.Contains([]string{"sign-in", "sign-in-certificate", "invitee", "enrol"}, o.id) {
+		if slices.Contains([]string{"sign-in", "sign-in-certificate", "invitee", "enrol", "sign-in-passkey", "offer-enrolment-passkey", "enrol-passkey"}, o.id) {
 			ended = "refused" // the token is none
 		}
 		var want []string
@@ -141,7 +141,9 @@ func TestReadOnlyMode(t *testing.T) {
 	s.put(run)
 	s.api.Close()
 	goOn := []string{"cancel-run", "check-store", "discard-upload", "new-link", "invite-person", "change-person", "remove-person", "invitee", "enrol", "remove-model", "sign-in", "sign-out", "stop-model", "validate-mission",
-		"seal", "remove-vault-admin", "remove-secret", "set-certificates", "revoke-key", "sign-in-certificate"}
+		"seal", "remove-vault-admin", "remove-secret", "set-certificates", "revoke-key", "sign-in-certificate",
+		"ask-passkey", "sign-in-passkey", "offer-enrolment-passkey", "enrol-passkey", "set-password", "end-own-session", "end-other-sessions", "remove-passkey",
+		"end-sessions", "end-all-sessions", "try-directory"}
 	for _, o := range operations(s, run) {
 		before := s.changes()
 		w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)})

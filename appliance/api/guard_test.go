@@ -76,6 +76,20 @@ func bodyFor(id string, run *storetest.Run) string {
 		return `{"file":"tiny.gguf"}`
 	case "put-secret":
 		return `{"value":"x"}`
+	case "offer-enrolment-passkey":
+		return `{"token":"x"}`
+	case "enrol-passkey":
+		return `{"token":"x","ticket":"x","name":"Key","answer":{}}`
+	case "sign-in-passkey":
+		return `{"ticket":"x","answer":{}}`
+	case "set-password":
+		return `{"old":"x","password":"y"}`
+	case "offer-passkey":
+		return `{"password":"x"}`
+	case "add-passkey":
+		return `{"ticket":"x","name":"Key","answer":{}}`
+	case "try-directory":
+		return `{"login":"bob"}`
 	case "add-vault-admin":
 		return `{"name":"bob","recipient":"age1x"}`
 	case "put-policy":
@@ -95,7 +109,7 @@ func headerFor(id string) map[string]string {
 }
 
 func (s *site) changes() int {
-	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes + s.keys
+	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes + s.accounts.changes + s.keys
 }
 
 // TestEveryOperationIsGuarded: whoever is not signed in gets 401, whoever has
@@ -105,8 +119,10 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	s := newSite(t)
 	run := built(1)
 	s.put(run)
-	public := map[string]bool{"sign-in": true, "invitee": true, "enrol": true, "health": true, "client-certificate": true, "sign-in-certificate": true}
-	self := map[string]bool{"session": true, "sign-out": true, "version": true, "openapi": true} // about the caller, or about nothing
+	public := map[string]bool{"sign-in": true, "invitee": true, "enrol": true, "health": true, "client-certificate": true, "sign-in-certificate": true,
+		"sign-in-ways": true, "ask-passkey": true, "sign-in-passkey": true, "offer-enrolment-passkey": true, "enrol-passkey": true}
+	self := map[string]bool{"session": true, "sign-out": true, "version": true, "openapi": true, // about the caller, or about nothing
+		"account": true, "set-password": true, "end-own-session": true, "end-other-sessions": true, "offer-passkey": true, "add-passkey": true, "remove-passkey": true}
 	guards := s.api.Guards()
 	ops := operations(s, run)
 	for _, o := range ops {
@@ -153,6 +169,7 @@ func TestGuardsLetThrough(t *testing.T) {
 	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
 		"import-model": true, "begin-upload": true, "send-piece": true, "finish-upload": true, "discard-upload": true, "examine-model": true, "remove-model": true, "put-policy": true,
 		"add-person": true, "change-person": true, "invite-person": true, "remove-person": true,
+		"set-password": true, "end-own-session": true, "end-other-sessions": true, "add-passkey": true, "remove-passkey": true, "end-sessions": true, "end-all-sessions": true,
 		"seal": true, "rotate-keys": true, "add-vault-admin": true, "remove-vault-admin": true, "put-secret": true, "remove-secret": true,
 		"renew-certificate": true, "replace-ca": true, "add-key": true, "revoke-key": true, "set-certificates": true}
 	for id := range mutates {

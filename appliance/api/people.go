@@ -13,7 +13,9 @@ type Person struct {
 	Login       string     `json:"login"`
 	Name        string     `json:"name"`
 	Roles       []string   `json:"roles"`
-	Enrolled    bool       `json:"enrolled" doc:"They have set a password."`
+	Enrolled    bool       `json:"enrolled" doc:"They have something to sign in with."`
+	Directory   bool       `json:"directory" doc:"They sign in through the directory, which says what roles they have."`
+	Passkeys    int        `json:"passkeys" doc:"How many they have."`
 	Disabled    bool       `json:"disabled"`
 	CreatedAt   time.Time  `json:"createdAt"`
 	SignedInAt  *time.Time `json:"signedInAt,omitempty" doc:"The last time; absent = never."`

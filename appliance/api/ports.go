@@ -318,7 +318,8 @@ type SessionInfo struct {
 	Principal policy.Principal
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	Note      string // where it is used from
+	Note      string    // where it is used from
+	Recheck   time.Time // it ends then, unless a directory is asked before; zero = there is none
 
 	Certificate string // SHA-256 of the client certificate that it is bound to, hex; empty = none
 }

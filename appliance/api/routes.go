@@ -32,6 +32,7 @@ func (a *API) routes() {
 	a.bindUpkeep()
 	a.bindAudit()
 	a.bindPeople()
+	a.bindAccount()
 	a.bindVault()
 	a.bindSecrets()
 	a.bindTLS()

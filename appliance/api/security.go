@@ -219,7 +219,8 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 var errNoOrigin = &Error{Status: http.StatusForbidden, Code: "no-origin",
 	Detail: "This change does not say which site it comes from (neither Origin nor Sec-Fetch-Site). Use a current browser; programs use a service key instead of a session."}
 
-var signInPaths = []string{prefix + "/session", prefix + "/session/certificate", prefix + "/session/invitee", prefix + "/session/enrolment"}
+var signInPaths = []string{prefix + "/session", prefix + "/session/certificate", prefix + "/session/invitee", prefix + "/session/enrolment",
+	prefix + "/session/passkey-challenge", prefix + "/session/passkey", prefix + "/session/enrolment-challenge", prefix + "/session/enrolment-passkey"}
 
 const csrfHeader = "X-CSRF-Token"
 

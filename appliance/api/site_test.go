@@ -27,17 +27,18 @@ import (
 
 // site is an API over a real store and an engine that does what it is told.
 type site struct {
-	t      *testing.T
-	api    *api.API
-	db     *store.DB
-	engine *engine
-	models *models
-	people *people
-	puts   int // versions of the policy
-	keys   int // changes of the vault, of certificates and of service keys
-	lib    *library
-	log    *bytes.Buffer
-	now    *clock
+	t        *testing.T
+	api      *api.API
+	db       *store.DB
+	engine   *engine
+	models   *models
+	people   *people
+	accounts *accounts
+	puts     int // versions of the policy
+	keys     int // changes of the vault, of certificates and of service keys
+	lib      *library
+	log      *bytes.Buffer
+	now      *clock
 }
 
 type clock struct {
@@ -75,11 +76,11 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 			t.Error(err)
 		}
 	})
-	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}, people: &people{now: now.Now}}
+	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}, people: &people{now: now.Now}, accounts: &accounts{}}
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
 		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{&s.puts},
-		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Vault: keys{&s.keys}, Secrets: secrets{&s.keys}, Certificates: shown{&s.keys}, ServiceKeys: serviceKeys{db, &s.keys},
+		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Accounts: s.accounts, Vault: keys{&s.keys}, Secrets: secrets{&s.keys}, Certificates: shown{&s.keys}, ServiceKeys: serviceKeys{db, &s.keys},
 		Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},

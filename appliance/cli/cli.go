@@ -118,7 +118,7 @@ func newRoot(s Streams) *cobra.Command {
 		return err
 	}
 	root.AddCommand(
-		serveCommand(g), initCommand(g), userCommand(g),
+		serveCommand(g), initCommand(g), userCommand(g), directoryCommand(g),
 		missionCommand(g), runCommand(g), decisionCommand(g), modelCommand(g), policyCommand(g),
 		vaultCommand(g), secretCommand(g), tlsCommand(g), keyCommand(g), auditCommand(g), backupCommand(g), restoreCommand(g), doctorCommand(g),
 		versionCommand(g), licencesCommand(g),

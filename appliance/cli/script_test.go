@@ -3,9 +3,12 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"skerry/appliance/people/directory/slapdtest"
 )
 
 // TestScripts runs the command line stories in testdata against the built
@@ -31,7 +34,8 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:  "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"slapd": startDirectory, "appendconfig": appendConfig},
 		Setup: func(e *testscript.Env) error {
 			// A socket's path must be short, and a script's own folder is not.
 			data, err := os.MkdirTemp("", "skerry")
@@ -47,4 +51,34 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// startDirectory is the command slapd of scripts: a real one, at $LDAPS, with
+// the CA $CAFILE.
+func startDirectory(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: slapd")
+	}
+	dir, err := os.MkdirTemp("", "slapd")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	s, err := slapdtest.Run(dir)
+	ts.Check(err)
+	ts.Defer(s.Stop)
+	ts.Setenv("LDAPS", s.LDAPS)
+	ts.Setenv("CAFILE", s.CA)
+}
+
+// appendConfig is the command appendconfig of scripts: it adds a file to
+// config.yaml, with LDAPS and CAFILE in place.
+func appendConfig(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appendconfig FILE")
+	}
+	text := strings.NewReplacer("LDAPS", ts.Getenv("LDAPS"), "CAFILE", ts.Getenv("CAFILE")).Replace(ts.ReadFile(args[0]))
+	f, err := os.OpenFile(filepath.Join(ts.Getenv("DATA"), "config.yaml"), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString("\n" + text)
+	ts.Check(err)
+	ts.Check(f.Close())
 }

@@ -15,7 +15,7 @@ func secretCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "secret",
 		Short: "Credentials that the appliance uses and never tells",
-		Long:  "A secret is set and replaced, never read back. Nothing uses any yet: what speaks to providers, webhooks\nand directories outside of the host is to come.",
+		Long:  "A secret is set and replaced, never read back. directory.bind is the password of the account that looks people\nup in the directory; what speaks to providers and webhooks is to come.",
 	}
 	var about string
 	set := &cobra.Command{

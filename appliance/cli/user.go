@@ -17,7 +17,7 @@ var errNoUI = errors.New("Skerry is not serving a web UI; start it with: skerry 
 
 func userCommand(g *globals) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "People who may sign in"}
-	c.AddCommand(userLink(g), userAdd(g), userList(g), userSet(g), userCert(g), userRemove(g))
+	c.AddCommand(userLink(g), userAdd(g), userList(g), userSet(g), userCert(g), userRemove(g), userSignOut(g))
 	return c
 }
 
@@ -119,6 +119,8 @@ func userState(p api.Person) string {
 		return "disabled"
 	case !p.Enrolled:
 		return "has set no password yet"
+	case p.Directory && p.SignedInAt != nil && p.LockedUntil == nil:
+		return "of the directory, signed in " + p.SignedInAt.Local().Format("2006-01-02 15:04")
 	case p.LockedUntil != nil:
 		return "locked until " + p.LockedUntil.Local().Format("15:04:05") + " after wrong passwords"
 	case p.SignedInAt == nil:
@@ -178,4 +180,31 @@ func userRemove(g *globals) *cobra.Command {
 			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error { return api.RemovePerson(ctx, args[0]) })
 		},
 	}
+}
+
+func userSignOut(g *globals) *cobra.Command {
+	var everybody bool
+	c := &cobra.Command{
+		Use:   "sign-out LOGIN",
+		Short: "End all sessions of a person, or of everybody with --everybody",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if everybody == (len(args) == 1) {
+				return exit{ExitUsage, errors.New("give either a login or --everybody; see: skerry user sign-out --help")}
+			}
+			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
+				end := api.EndAllSessions
+				if !everybody {
+					end = func(ctx context.Context) (int, error) { return api.EndSessions(ctx, args[0]) }
+				}
+				n, err := end(ctx)
+				if err == nil {
+					fmt.Fprintf(g.Out, "%d sessions ended\n", n)
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().BoolVar(&everybody, "everybody", false, "all sessions of everybody")
+	return c
 }

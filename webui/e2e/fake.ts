@@ -105,6 +105,10 @@ export class Fake {
       return;
     }
     if (path === "session/certificate") return json(res, { shown: false, name: "" });
+    if (path === "session/ways") {
+      json(res, { passkeys: false, directory: false });
+      return;
+    }
     if (!this.signedIn) {
       const detail =
         req.method === "POST"

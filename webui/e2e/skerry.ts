@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -11,20 +11,21 @@ export class Skerry {
   /** What it printed, for the report of a failed start. */
   private output = "";
 
-  /** Starts serving and returns the address. */
-  async start(): Promise<string> {
+  /** Starts serving and returns the address. config is added to its configuration. */
+  async start({ config = "", listen = "127.0.0.1:0" } = {}): Promise<string> {
     if (!existsSync(this.binary)) {
       throw new Error(`there is no ${this.binary}: run "make build", or set SKERRY_BIN to a built binary`);
     }
     execFileSync(this.binary, ["init", "--data", this.dir]);
-    const child = spawn(this.binary, ["serve", "--data", this.dir, "--listen", "127.0.0.1:0"], {
+    appendFileSync(join(this.dir, "config.yaml"), config);
+    const child = spawn(this.binary, ["serve", "--data", this.dir, "--listen", listen], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
     return new Promise((done, failed) => {
       const read = (chunk: Buffer) => {
         this.output += chunk.toString();
-        const address = /http:\/\/127\.0\.0\.1:\d+/.exec(this.output);
+        const address = /https?:\/\/[a-z0-9.]+:\d+/.exec(this.output);
         if (address) done(address[0]);
       };
       child.stdout.on("data", read);

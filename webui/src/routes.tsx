@@ -15,6 +15,7 @@ const DecisionPage = lazy(() => import("./decision/decision-page.tsx"));
 const ModelsPage = lazy(() => import("./model/models-page.tsx"));
 const AuditPage = lazy(() => import("./audit/audit-page.tsx"));
 const PeoplePage = lazy(() => import("./people/people-page.tsx"));
+const AccountPage = lazy(() => import("./account/account-page.tsx"));
 const AboutPage = lazy(() => import("./about/about-page.tsx"));
 
 /** Every page by its address. Each but the first is loaded when it is opened. */
@@ -35,6 +36,7 @@ export const router = createBrowserRouter([
       { path: "models", Component: ModelsPage },
       { path: "audit", Component: AuditPage },
       { path: "people", Component: PeoplePage },
+      { path: "account", Component: AccountPage },
       { path: "about", Component: AboutPage },
       { path: "*", Component: NotFound },
     ],

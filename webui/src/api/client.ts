@@ -44,6 +44,10 @@ export type NewServiceKey = Schemas["NewServiceKey"];
 export type GivenKey = Schemas["GivenKey"];
 export type SignIn = Schemas["SignIn"];
 export type Enrolment = Schemas["Enrolment"];
+export type Account = Schemas["Account"];
+export type OwnSession = Schemas["OwnSession"];
+export type Passkey = Schemas["Passkey"];
+export type PasskeyOffer = Schemas["PasskeyOffer"];
 export type UploadedFile = Schemas["UploadedFile"];
 export type FinishUpload =
   paths["/api/v1/model-uploads/{upload}/import"]["post"]["requestBody"]["content"]["application/json"];
@@ -78,6 +82,10 @@ export async function unwrap<T>(answer: Promise<{ data?: T; error?: unknown; res
   if (!response.ok) throw new ApiError(parseProblem(response.status, response.statusText, error));
   return data as T;
 }
+
+/** What a device is asked for a new passkey, and for one that it has. */
+export const toCreate = (o: PasskeyOffer) => o.options as PublicKeyCredentialCreationOptionsJSON;
+export const toGet = (o: PasskeyOffer) => o.options as PublicKeyCredentialRequestOptionsJSON;
 
 /** Starts a run with the parts of a form: files and values under "input.<name>". */
 export async function startWithForm(mission: string, key: string, form: FormData): Promise<Summary> {

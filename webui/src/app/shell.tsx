@@ -134,6 +134,9 @@ function AccountMenu() {
           <span>{session.who.roles.map((r) => word("role", r)).join(", ")}</span>
         </div>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/account" leftSection={<Icon name="lock" />}>
+          {t("nav.account")}
+        </Menu.Item>
         {["admin", "auditor"].some((r) => session.who.roles.includes(r)) && (
           <Menu.Item component={Link} to="/people" leftSection={<Icon name="person" />}>
             {t("nav.people")}

@@ -1,6 +1,8 @@
+import { accountDe } from "./account.ts";
 import type { Key } from "./en.ts";
 
 export const de: Record<Key, string> = {
+  ...accountDe,
   brand: "Skerry, Startseite",
   skip: "Zum Inhalt springen",
   loading: "Wird geladen …",

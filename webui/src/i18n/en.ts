@@ -1,5 +1,8 @@
+import { accountEn } from "./account.ts";
+
 /** Every text of the UI. "one|many" are the forms for a count, {name} is replaced. */
 export const en = {
+  ...accountEn,
   brand: "Skerry, home page",
   skip: "Skip to the content",
   loading: "Loading …",

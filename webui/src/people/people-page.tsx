@@ -12,6 +12,7 @@ import { GivenLink } from "./given-link.tsx";
 import { KeyPanel } from "./key-panel.tsx";
 import css from "./people.module.css";
 import { PersonCard } from "./person-card.tsx";
+import { SignOutEverybody } from "./sign-out-everybody.tsx";
 import { usePeople } from "./queries.ts";
 
 export default function PeoplePage() {
@@ -27,9 +28,12 @@ export default function PeoplePage() {
       actions={
         mayWrite &&
         !adding && (
-          <Button leftSection={<Icon name="person" size={14} />} onClick={() => setAdding(true)}>
-            {t("people.add")}
-          </Button>
+          <>
+            <SignOutEverybody />
+            <Button leftSection={<Icon name="person" size={14} />} onClick={() => setAdding(true)}>
+              {t("people.add")}
+            </Button>
+          </>
         )
       }
     >

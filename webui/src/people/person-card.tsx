@@ -7,7 +7,7 @@ import { useSession } from "../session/session.tsx";
 import { Badge } from "../ui/badge.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import css from "./people.module.css";
-import { useChangePerson, useInvitePerson, useRemovePerson } from "./queries.ts";
+import { useChangePerson, useEndSessions, useInvitePerson, useRemovePerson } from "./queries.ts";
 import { Roles } from "./roles.tsx";
 
 interface PersonCardProps {
@@ -26,13 +26,15 @@ export function PersonCard({ person: p, roles, mayWrite, onLink }: PersonCardPro
   const change = useChangePerson(p.login);
   const invite = useInvitePerson(p.login);
   const remove = useRemovePerson(p.login);
-  const error = change.error ?? invite.error ?? remove.error;
-  const busy = change.isPending || invite.isPending || remove.isPending;
+  const out = useEndSessions(p.login);
+  const error = change.error ?? invite.error ?? remove.error ?? out.error;
+  const busy = change.isPending || invite.isPending || remove.isPending || out.isPending;
   return (
     <li className={css["card"]} data-person={p.login}>
       <div className={css["head"]}>
         <h2>{p.name}</h2>
         <code>{p.login}</code>
+        {p.directory && <Badge tone="info">{t("people.directory")}</Badge>}
         {p.disabled ? (
           <Badge tone="bad">{t("people.disabled")}</Badge>
         ) : p.lockedUntil ? (
@@ -45,9 +47,16 @@ export function PersonCard({ person: p, roles, mayWrite, onLink }: PersonCardPro
         {p.roles.length > 0 ? p.roles.map((r) => word("role", r)).join(", ") : t("people.noRoles")}
         {" · "}
         {p.signedInAt ? t("people.signedIn", { at: f.dateTime(p.signedInAt) }) : t("people.never")}
+        {p.passkeys > 0 && ` · ${t("people.passkeys", { count: p.passkeys })}`}
       </p>
       {p.certificates.length > 0 && (
         <p className={css["facts"]}>{t("people.certificates", { list: p.certificates.join(", ") })}</p>
+      )}
+      {p.directory && <p className={css["facts"]}>{t("people.directory.about")}</p>}
+      {out.data && (
+        <p className={css["facts"]} role="status">
+          {t("people.signOut.done", { count: out.data.sessions })}
+        </p>
       )}
       {editing && (
         <form
@@ -72,17 +81,24 @@ export function PersonCard({ person: p, roles, mayWrite, onLink }: PersonCardPro
       {error && <ProblemPanel error={error} />}
       {mayWrite && !own && !editing && (
         <div className={css["foot"]}>
-          <Button size="xs" variant="default" onClick={() => setEditing(p.roles)} disabled={busy}>
-            {t("people.edit")}
-          </Button>
-          <Button
-            size="xs"
-            variant="default"
-            loading={invite.isPending}
-            disabled={p.disabled}
-            onClick={() => invite.mutate(undefined, { onSuccess: onLink })}
-          >
-            {t("people.newLink")}
+          {!p.directory && (
+            <>
+              <Button size="xs" variant="default" onClick={() => setEditing(p.roles)} disabled={busy}>
+                {t("people.edit")}
+              </Button>
+              <Button
+                size="xs"
+                variant="default"
+                loading={invite.isPending}
+                disabled={p.disabled}
+                onClick={() => invite.mutate(undefined, { onSuccess: onLink })}
+              >
+                {t("people.newLink")}
+              </Button>
+            </>
+          )}
+          <Button size="xs" variant="default" loading={out.isPending} onClick={() => out.mutate(undefined)}>
+            {t("people.signOut")}
           </Button>
           <Button
             size="xs"

@@ -30,6 +30,15 @@ export function useInvitePerson(login: string) {
   return useChange(() => unwrap(api.POST("/api/v1/people/{login}/link", { params: { path: { login } } })));
 }
 
+/** Ends all sessions of a person; of everybody but the one who asks without a login. */
+export function useEndSessions(login?: string) {
+  return useChange(() =>
+    login === undefined
+      ? unwrap(api.DELETE("/api/v1/sessions"))
+      : unwrap(api.DELETE("/api/v1/people/{login}/sessions", { params: { path: { login } } })),
+  );
+}
+
 export function useRemovePerson(login: string) {
   return useChange(() => unwrap(api.DELETE("/api/v1/people/{login}", { params: { path: { login } } })));
 }

@@ -6,7 +6,9 @@ import { useI18n } from "../i18n/provider.tsx";
 import { Message } from "../ui/message.tsx";
 import { Page } from "../ui/page.tsx";
 import { SessionCard } from "./card.tsx";
-import { useEnrol, useInvitee } from "./session.tsx";
+import { PasskeyProblem } from "./passkey-sign-in.tsx";
+import { passkeysHere } from "./ways.ts";
+import { useEnrol, useEnrolPasskey, useInvitee, useWays } from "./session.tsx";
 import { tokenOf } from "./sign-in-page.tsx";
 import css from "./sign-in.module.css";
 
@@ -20,6 +22,8 @@ export function EnrolPage() {
   const [again, setAgain] = useState("");
   const invitee = useInvitee(token);
   const enrol = useEnrol();
+  const passkey = useEnrolPasskey();
+  const ways = useWays();
   useEffect(() => {
     history.replaceState(history.state, "", "/enrol"); // the link leaves no trace in the history
   }, []);
@@ -37,6 +41,7 @@ export function EnrolPage() {
         {invitee.isPending && <Message tone="info" role="status" title={t("enrol.looking")} />}
         {invitee.error && <ProblemPanel error={invitee.error} />}
         {enrol.error && <ProblemPanel error={enrol.error} />}
+        {passkey.error && <PasskeyProblem error={passkey.error} />}
         {who && (
           <form className={css["form"]} onSubmit={submit}>
             <TextInput label={t("signIn.login")} value={who.login} readOnly autoComplete="username" />
@@ -60,6 +65,23 @@ export function EnrolPage() {
               {t("enrol.go")}
             </Button>
           </form>
+        )}
+        {who && passkeysHere(ways.data) && (
+          <div className={css["form"]}>
+            <p>{t("enrol.passkey.about")}</p>
+            <Button
+              variant="default"
+              loading={passkey.isPending}
+              onClick={() =>
+                passkey.mutate(
+                  { token, name: t("enrol.passkey.name") },
+                  { onSuccess: () => void navigate("/", { replace: true }) },
+                )
+              }
+            >
+              {t("enrol.passkey")}
+            </Button>
+          </div>
         )}
       </Page>
     </SessionCard>

@@ -2,6 +2,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext } from "react";
 import { api, type Enrolment, holdCsrfToken, type Session, type SignIn, unwrap } from "../api/client.ts";
 
+import { createPasskey, getPasskey } from "./passkey.ts";
+
 export const sessionKey = ["session"];
 
 function hold(session: Session): Session {
@@ -61,6 +63,42 @@ export function useEnrol() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (body: Enrolment) => hold(await unwrap(api.POST("/api/v1/session/enrolment", { body }))),
+    onSuccess: (session) => queries.setQueryData(sessionKey, session),
+  });
+}
+
+/** How one can sign in here. */
+export function useWays() {
+  return useQuery({
+    queryKey: ["ways"],
+    queryFn: ({ signal }) => unwrap(api.GET("/api/v1/session/ways", { signal })),
+    staleTime: Infinity,
+    retry: false,
+  });
+}
+
+/** Signs in with a passkey that the device has. */
+export function useSignInPasskey() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async () => {
+      const offer = await unwrap(api.POST("/api/v1/session/passkey-challenge"));
+      const body = { ticket: offer.ticket, answer: await getPasskey(offer) };
+      return hold(await unwrap(api.POST("/api/v1/session/passkey", { body })));
+    },
+    onSuccess: (session) => queries.setQueryData(sessionKey, session),
+  });
+}
+
+/** Makes a passkey for the person that a link is for, and signs them in. */
+export function useEnrolPasskey() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ token, name }: { token: string; name: string }) => {
+      const offer = await unwrap(api.POST("/api/v1/session/enrolment-challenge", { body: { token } }));
+      const body = { token, name, ticket: offer.ticket, answer: await createPasskey(offer) };
+      return hold(await unwrap(api.POST("/api/v1/session/enrolment-passkey", { body })));
+    },
     onSuccess: (session) => queries.setQueryData(sessionKey, session),
   });
 }

@@ -7,7 +7,8 @@ import { useI18n } from "../i18n/provider.tsx";
 import { Message } from "../ui/message.tsx";
 import { Page } from "../ui/page.tsx";
 import { SessionCard } from "./card.tsx";
-import { useClientCertificate, useSignIn, useSignInWithCertificate } from "./session.tsx";
+import { PasskeyProblem, PasskeySignIn } from "./passkey-sign-in.tsx";
+import { useClientCertificate, useSignIn, useSignInPasskey, useSignInWithCertificate } from "./session.tsx";
 import css from "./sign-in.module.css";
 
 /** The token behind "#token=" of a link; the fragment never leaves the browser by itself. */
@@ -31,6 +32,7 @@ export function SignInPage() {
   const signIn = useSignIn();
   const certificate = useClientCertificate();
   const withCertificate = useSignInWithCertificate();
+  const passkey = useSignInPasskey();
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
   // Where no certificate is asked for, that is nobody's concern.
@@ -74,6 +76,7 @@ export function SignInPage() {
             {t("signIn.certificate", { name: certificate.data.name })}
           </Button>
         )}
+        {passkey.error && <PasskeyProblem error={passkey.error} />}
         <form className={css["form"]} onSubmit={submit}>
           <TextInput
             label={t("signIn.login")}
@@ -94,6 +97,13 @@ export function SignInPage() {
             {t("signIn.go")}
           </Button>
         </form>
+        <PasskeySignIn
+          busy={passkey.isPending}
+          onGo={() => {
+            signIn.reset();
+            passkey.mutate(undefined, { onSuccess: () => void navigate(backOf(state), { replace: true }) });
+          }}
+        />
         <details className={css["how"]}>
           <summary>{t("signIn.how")}</summary>
           <ol>
