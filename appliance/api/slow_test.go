@@ -75,9 +75,9 @@ func TestSlowHeaders(t *testing.T) {
 // TestSlowReader: who does not read the answer is cut off, and another gets all
 // of it.
 func TestSlowReader(t *testing.T) {
-	large := strings.Repeat("x", 32<<20) // more than the kernel keeps
+	large := strings.Repeat("x", 12<<20) // more than the kernel keeps for who does not read
 	s := newSite(t, func(c *api.Config) {
-		c.AnswerTime = 3 * time.Second
+		c.AnswerTime = 4 * time.Second
 		c.UI = fstest.MapFS{"assets/large.js": {Data: []byte(large)}, "index.html": {}}
 	})
 	address, closed := closing(t, s, func(*http.Server) {})
