@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+	"skerry/appliance/govern"
 	"skerry/appliance/mission"
 	"skerry/appliance/people"
 	"skerry/appliance/policy"
@@ -29,6 +30,7 @@ type accounts struct {
 	hasher *people.Hasher
 	url    func() string // of the web UI; empty = none is served
 	now    func() time.Time
+	govern governance
 }
 
 var _ api.People = accounts{}
@@ -87,7 +89,16 @@ func (a accounts) Add(ctx context.Context, p api.NewPerson, by policy.Principal)
 	if err := policy.CheckRoles(p.Roles); err != nil {
 		return api.Invitation{}, unprocessable("body.roles", "%s", sentence(err.Error()))
 	}
-	_, err := a.db.AddUser(ctx, store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, by)
+	var err error
+	if c := (govern.Person{Login: p.Login, Add: true, Name: p.Name, Roles: p.Roles}); govern.Concerns(nil, &c) {
+		err = a.govern.ask(ctx, by, govern.Change{Person: &c}, p.Note)
+	} else {
+		_, err = a.db.AddUser(ctx, store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, by)
+	}
+	var waits *api.Waiting
+	if errors.As(err, &waits) {
+		return api.Invitation{Person: shown(store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, a.now())}, err
+	}
 	if errors.Is(err, mission.ErrConflict) {
 		return api.Invitation{}, &api.Error{Status: http.StatusConflict, Code: "login-taken", Err: err, Detail: fmt.Sprintf("There is an account %q already. Choose another login, or make a new link for that one.", p.Login)}
 	}
@@ -98,9 +109,9 @@ func (a accounts) Add(ctx context.Context, p api.NewPerson, by policy.Principal)
 }
 
 // Invite implements api.People.
-func (a accounts) Invite(ctx context.Context, login string, _ policy.Principal) (api.Invitation, error) {
+func (a accounts) Invite(ctx context.Context, login string, by policy.Principal) (api.Invitation, error) {
 	ends := a.now().Add(InvitationLifetime)
-	token, err := a.db.NewUserLink(ctx, login, InvitationLifetime)
+	token, err := a.db.NewUserLink(ctx, login, InvitationLifetime, by)
 	if err != nil {
 		return api.Invitation{}, noPerson(login, err)
 	}
@@ -119,7 +130,14 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 	if err := policy.CheckRoles(c.Roles); err != nil {
 		return api.Person{}, unprocessable("body.roles", "%s", sentence(err.Error()))
 	}
+	wanted := govern.Person{Login: login, Roles: c.Roles, Disabled: c.Disabled}
+	if c.Name != nil {
+		wanted.Name = strings.TrimSpace(*c.Name)
+	}
 	u, err := a.db.ChangeUser(ctx, login, by, func(u *store.User) error {
+		if govern.Concerns(u.Governed(), &wanted) {
+			return errTwo
+		}
 		if c.Name != nil {
 			if u.Name = strings.TrimSpace(*c.Name); u.Name == "" {
 				return unprocessable("body.name", "The person needs a name, for others to read.")
@@ -133,18 +151,63 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 		}
 		return nil
 	})
+	if errors.Is(err, errTwo) {
+		proposed := a.govern.ask(ctx, by, govern.Change{Person: &wanted}, c.Note)
+		u, err = a.db.User(ctx, login)
+		if err == nil && proposed != nil {
+			return shown(u, a.now()), proposed
+		}
+	}
 	if err != nil {
 		return api.Person{}, noPerson(login, err)
 	}
 	return shown(u, a.now()), nil
 }
 
+// errTwo: a change takes two people.
+var errTwo = errors.New("it takes two people")
+
 // Remove implements api.People.
 func (a accounts) Remove(ctx context.Context, login string, by policy.Principal) error {
 	if login == by.ID {
 		return &api.Error{Status: http.StatusForbidden, Code: "own-roles", Detail: "Nobody takes their own account away. Ask another administrator."}
 	}
-	return noPerson(login, a.db.RemoveUser(ctx, login, by))
+	wanted := govern.Person{Login: login, Remove: true}
+	err := a.db.RemoveUser(ctx, login, by, func(u *store.User) error {
+		if govern.Concerns(u.Governed(), &wanted) {
+			return errTwo
+		}
+		return nil
+	})
+	if errors.Is(err, errTwo) {
+		err = a.govern.ask(ctx, by, govern.Change{Person: &wanted}, "")
+	}
+	return noPerson(login, err)
+}
+
+// Confirm implements api.People.
+func (a accounts) Confirm(ctx context.Context, login, password, note string) error {
+	u, err := a.db.User(ctx, login)
+	if err != nil && !errors.Is(err, mission.ErrNotFound) {
+		return err
+	}
+	open := err == nil && !u.Disabled && u.Hash != "" && !a.now().Before(u.Locked)
+	hash := ""
+	if open {
+		hash = u.Hash
+	}
+	right, err := a.hasher.Compare(ctx, hash, password)
+	switch {
+	case err != nil:
+		return err
+	case right && open:
+		return a.db.RightPassword(ctx, login)
+	case open:
+		if _, err := a.db.WrongPassword(ctx, login, note); err != nil && !errors.Is(err, mission.ErrNotFound) {
+			return err
+		}
+	}
+	return api.StepUpRefused()
 }
 
 // Enter implements api.People.

@@ -23,14 +23,15 @@ var allowed = map[string][]string{
 	"skerry/appliance/catalogue": {"skerry/plugins/local/gguf", "skerry/plugins/local/safetensors", "skerry/plugins/local/dialect", "golang.org/x/sys/unix"},
 	"skerry/appliance/exam":      {"skerry/appliance/llm"},
 	"skerry/appliance/audit":     {"filippo.io/age", "filippo.io/mldsa", "golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog"},
+	"skerry/appliance/govern":    {"skerry/appliance/policy"},
 	"skerry/appliance/people":    {"github.com/trustelem/zxcvbn", "golang.org/x/crypto/argon2"},
 	"skerry/appliance/gateway":   {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission"},
 	"skerry/appliance/engine":    {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/gateway", "github.com/oklog/ulid/v2", "github.com/cockroachdb/apd/v3"},
 	"skerry/appliance/document":  {"golang.org/x/text/...", "github.com/ledongthuc/pdf", "github.com/pdfcpu/pdfcpu/..."},
-	"skerry/appliance/api": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/exam", "skerry/appliance/api/...",
+	"skerry/appliance/api": {"skerry/appliance/llm", "skerry/appliance/govern", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/exam", "skerry/appliance/api/...",
 		"github.com/gin-gonic/gin", "github.com/danielgtaylor/huma/v2/..."},
 	"skerry/appliance/api/client": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/api/..."},
-	"skerry/store": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/audit", "go.etcd.io/bbolt/...", "github.com/oklog/ulid/v2",
+	"skerry/store": {"skerry/appliance/llm", "skerry/appliance/govern", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/audit", "go.etcd.io/bbolt/...", "github.com/oklog/ulid/v2",
 		"golang.org/x/sys/unix", "github.com/klauspost/compress/..."},
 	"skerry/store/vault": {"filippo.io/age/...", "golang.org/x/sys/unix"},
 	"skerry/plugins":     {"skerry/appliance/llm", "skerry/plugins/sdk/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/...", "golang.org/x/sys/unix"},
@@ -88,7 +89,7 @@ func TestImportsNegativeControl(t *testing.T) {
 }
 
 // pure are the domain packages: no clock of their own, no file, no network.
-var pure = []string{"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "skerry/appliance/mission"}
+var pure = []string{"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/govern"}
 
 func refused(pkg string, imports []string) []string {
 	var problems []string

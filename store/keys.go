@@ -40,9 +40,10 @@ import (
 //	users           login                              User, JSON
 //	outbox          transaction:8                      outgoing, JSON; what is still to be recorded in the audit log
 //	secrets         name                               Secret and its value, JSON
+//	proposals       number:8                           govern.Proposal, JSON
 //
-// journal, missions, policies, settings, sessions, links, users and secrets are
-// primary; all others but the outbox can be rebuilt from the journal
+// journal, missions, policies, settings, sessions, links, users, secrets and
+// proposals are primary; all others but the outbox can be rebuilt from the journal
 // ([DB.Rebuild]).
 type bucket string
 
@@ -65,11 +66,12 @@ const (
 	bucketLinks          bucket = "links"
 	bucketUsers          bucket = "users"
 	bucketSecrets        bucket = "secrets"
+	bucketProposals      bucket = "proposals"
 )
 
 var primaryBuckets = []bucket{
 	bucketMeta, bucketJournal, bucketMissions, bucketMissionSources, bucketPolicies, bucketPolicySources,
-	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets,
+	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets, bucketProposals,
 }
 
 // derivedBuckets hold nothing that the journal does not say.

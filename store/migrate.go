@@ -36,6 +36,10 @@ var migrations = []migration{
 		_, err := t.CreateBucketIfNotExists([]byte(bucketSecrets))
 		return err
 	}},
+	{"proposals", func(t *tx) error {
+		_, err := t.CreateBucketIfNotExists([]byte(bucketProposals))
+		return err
+	}},
 }
 
 var keySchema = []byte("schema")

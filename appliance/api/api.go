@@ -26,19 +26,20 @@ import (
 // Config is what the API stands on. Every interface must be set; the rest has
 // defaults.
 type Config struct {
-	Engine    Engine
-	Runs      Runs
-	Decisions Decisions
-	Missions  Missions
-	Samples   Samples
-	Models    Models
-	Policies  Policies
-	Blobs     Blobs
-	Sessions  Sessions
-	Upkeep    Upkeep
-	People    People
-	Vault     Vault
-	Secrets   Secrets
+	Engine     Engine
+	Runs       Runs
+	Decisions  Decisions
+	Missions   Missions
+	Samples    Samples
+	Models     Models
+	Policies   Policies
+	Blobs      Blobs
+	Sessions   Sessions
+	Upkeep     Upkeep
+	People     People
+	Vault      Vault
+	Secrets    Secrets
+	Governance Governance
 
 	UI       fs.FS                              // built pages; nil = none
 	Build    Version                            // what is installed

@@ -141,7 +141,7 @@ func TestReadOnlyMode(t *testing.T) {
 	s.put(run)
 	s.api.Close()
 	goOn := []string{"cancel-run", "check-store", "discard-upload", "new-link", "invite-person", "change-person", "remove-person", "invitee", "enrol", "remove-model", "sign-in", "sign-out", "stop-model", "validate-mission",
-		"seal", "remove-vault-admin", "remove-secret"}
+		"seal", "remove-vault-admin", "remove-secret", "reject-proposal", "withdraw-proposal", "end-waiver", "step-up"}
 	for _, o := range operations(s, run) {
 		before := s.changes()
 		w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)})

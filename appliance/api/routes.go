@@ -34,6 +34,8 @@ func (a *API) routes() {
 	a.bindPeople()
 	a.bindVault()
 	a.bindSecrets()
+	a.bindGovern()
+	a.bindStepUp()
 	neverNull(a.huma.OpenAPI())
 }
 
@@ -70,6 +72,8 @@ type route[I any] struct {
 	// makes room, or because it cannot wait: who must not get in any more. Whatever
 	// else changes something is refused there.
 	always bool
+	// fresh: whoever asks has proven within [govern.FreshFor] who they are.
+	fresh bool
 }
 
 // reveals says whether an operation that changes nothing shows what is
@@ -109,6 +113,9 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 		}
 		if err == nil && unsafe(op.Method) && !r.always {
 			err = a.ReadOnly()
+		}
+		if err == nil && r.fresh {
+			err = a.needFresh(ctx.Context())
 		}
 		if err != nil {
 			g := humagin.Unwrap(ctx)

@@ -31,7 +31,8 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:  "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"person": personCommand},
 		Setup: func(e *testscript.Env) error {
 			// A socket's path must be short, and a script's own folder is not.
 			data, err := os.MkdirTemp("", "skerry")
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Defer(func() { _ = os.RemoveAll(data) })
+			e.Values[peopleKey{}] = map[string]*browser{}
 			e.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("XDG_DATA_HOME", data)
 			e.Setenv("DATA", filepath.Join(data, "skerry"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -92,6 +93,7 @@ func explainOpen(err error) error {
 func initCommand(g *globals) *cobra.Command {
 	var ifNeeded bool
 	var auditors []string
+	var waiver string
 	var admins adminFlags
 	c := &cobra.Command{
 		Use:   "init",
@@ -99,10 +101,14 @@ func initCommand(g *globals) *cobra.Command {
 		Long:  "Everything in it is sealed for the admins that are named. Without any, a key file beside the\ndata directory opens it at every start, which suits evaluation: it does not protect a stolen host.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("single-person") && strings.TrimSpace(waiver) == "" {
+				return exit{ExitUsage, errors.New("--single-person needs the reason why there is no second person, for whoever asks later")}
+			}
 			list, err := g.admins(admins)
 			if err != nil {
 				return err
 			}
+			list.Single = waiver
 			done, err := appliance.Init(c.Context(), appliance.DefaultConfig(g.data), list, auditors...)
 			if errors.Is(err, appliance.ErrInitialised) && ifNeeded {
 				fmt.Fprintln(g.Out, "data directory:", g.data)
@@ -117,6 +123,12 @@ func initCommand(g *globals) *cobra.Command {
 				fmt.Fprintln(g.Out, "mission published:", name)
 			}
 			g.sayKeyFile(done.KeyFile)
+			if done.Waiver != "" {
+				fmt.Fprintln(g.Out, "single person: what takes two people elsewhere takes one here, which every page says:", oneLine(done.Waiver))
+			} else {
+				fmt.Fprintln(g.Out, "changes of policy, administrators, approvers, auditors and the vault take two people; make two accounts first:")
+				fmt.Fprintln(g.Out, "  skerry user add ann --role admin && skerry user add bob --role admin")
+			}
 			if e := done.Audit; e != nil {
 				fmt.Fprintf(g.Out, "audit log of %s, sealed to %d auditors: %s\n", e.Origin(), len(e.Recipients), filepath.Join(done.Data, appliance.AuditDir))
 				fmt.Fprintln(g.Out, "auditors: take a copy of its enrolment.json with you, and write down its fingerprint:")
@@ -129,6 +141,7 @@ func initCommand(g *globals) *cobra.Command {
 	}
 	admins.bind(c)
 	c.Flags().StringArrayVar(&auditors, "auditor", nil, "age `RECIPIENT` (age1pq1…, age1…) of an auditor, from skerry audit keygen; at least two")
+	c.Flags().StringVar(&waiver, "single-person", "", "`REASON` why governed changes take one person on this site instead of two; every page shows it")
 	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
 	return c
 }
