@@ -15,6 +15,8 @@ const DecisionPage = lazy(() => import("./decision/decision-page.tsx"));
 const ModelsPage = lazy(() => import("./model/models-page.tsx"));
 const AuditPage = lazy(() => import("./audit/audit-page.tsx"));
 const PeoplePage = lazy(() => import("./people/people-page.tsx"));
+const ProposalsPage = lazy(() => import("./govern/proposals-page.tsx"));
+const ProposalPage = lazy(() => import("./govern/proposal-page.tsx"));
 const AboutPage = lazy(() => import("./about/about-page.tsx"));
 
 /** Every page by its address. Each but the first is loaded when it is opened. */
@@ -35,6 +37,8 @@ export const router = createBrowserRouter([
       { path: "models", Component: ModelsPage },
       { path: "audit", Component: AuditPage },
       { path: "people", Component: PeoplePage },
+      { path: "proposals", Component: ProposalsPage },
+      { path: "proposals/:id", Component: ProposalPage },
       { path: "about", Component: AboutPage },
       { path: "*", Component: NotFound },
     ],

@@ -4,7 +4,8 @@ import { api, type Enrolment, holdCsrfToken, type Session, type SignIn, unwrap }
 
 export const sessionKey = ["session"];
 
-function hold(session: Session): Session {
+/** Keeps the token of a session that has begun, or goes on under a new one. */
+export function hold(session: Session): Session {
   holdCsrfToken(session.csrf);
   return session;
 }
