@@ -44,7 +44,8 @@ func personCommand(ts *testscript.TestScript, neg bool, args []string) {
 		b = &browser{cookies: map[string]string{}}
 		people[name] = b
 	}
-	status, body := 0, ""
+	var status int
+	var body string
 	var err error
 	switch verb {
 	case "enrol":

@@ -97,11 +97,11 @@ function ProposalFacts({ proposal: p }: { proposal: ProposalEntry }) {
           [t("proposal.id"), p.id],
           [t("proposal.proposedBy"), `${p.proposer.name} (${p.proposer.id})`],
           [t("proposal.made"), f.dateTime(p.made)],
-          [t("proposal.endsAt"), p.state === "open" && f.dateTime(p.ends)],
+          [t("proposal.endsAt"), p.state === "open" ? f.dateTime(p.ends) : undefined],
           [t("proposal.replaces"), p.replaces && <Link to={`/proposals/${p.replaces}`}>{p.replaces}</Link>],
           [t("proposal.settled"), p.by && `${p.by.name}${p.at ? `, ${f.dateTime(p.at)}` : ""}`],
           [t("proposal.how"), p.how && word("proposalHow", p.how)],
-          [t("reason"), p.how !== "break-glass" && p.why],
+          [t("reason"), p.how === "break-glass" ? undefined : p.why],
           [t("proposal.digest"), <code key="d">{p.digest}</code>],
           [t("proposal.base"), p.base && <code key="b">{p.base}</code>],
         ]}
