@@ -128,6 +128,8 @@ export class Fake {
         return json(res, home(this.runs, [...this.decisions.values()]));
       case "people":
         return json(res, people);
+      case "proposals":
+        return json(res, { proposals: [] });
       case "audit":
         return json(res, audit);
       case "version":
