@@ -112,7 +112,7 @@ embed/build/licences.txt: go.mod go.sum webui/package-lock.json | webui/node_mod
 
 .PHONY: run
 run: bin/skerry ## build, initialise DATA (default: your data home) and serve on ADDR (default 127.0.0.1:8080)
-	@bin/skerry init --data '$(DATA)' --if-needed
+	@bin/skerry init --data '$(DATA)' --if-needed --single-person 'evaluation, begun with make run'
 	@exec bin/skerry serve --data '$(DATA)' --listen '$(ADDR)'
 
 ## ---- check -------------------------------------------------------------

@@ -13,6 +13,7 @@ import (
 
 	"skerry/appliance/api"
 	"skerry/appliance/audit"
+	"skerry/appliance/govern"
 	"skerry/appliance/mission"
 	"skerry/appliance/people"
 	"skerry/appliance/people/directory"
@@ -40,6 +41,8 @@ type accounts struct {
 	refusalTime time.Duration        // that no refusal is faster than, where there is one
 	tries       *tries
 	passkeys    *passkey.Party // nil = the site has no name
+
+	govern governance
 }
 
 var (
@@ -122,7 +125,16 @@ func (a accounts) Add(ctx context.Context, p api.NewPerson, by policy.Principal)
 	if err := policy.CheckRoles(p.Roles); err != nil {
 		return api.Invitation{}, unprocessable("body.roles", "%s", sentence(err.Error()))
 	}
-	_, err := a.db.AddUser(ctx, store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, by)
+	var err error
+	if c := (govern.Person{Login: p.Login, Add: true, Name: p.Name, Roles: p.Roles}); govern.Concerns(nil, &c) {
+		err = a.govern.ask(ctx, by, govern.Change{Person: &c}, p.Note)
+	} else {
+		_, err = a.db.AddUser(ctx, store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, by)
+	}
+	var waits *api.Waiting
+	if errors.As(err, &waits) {
+		return api.Invitation{Person: shown(store.User{Login: p.Login, Name: p.Name, Roles: p.Roles}, a.now())}, err
+	}
 	if errors.Is(err, mission.ErrConflict) {
 		return api.Invitation{}, &api.Error{Status: http.StatusConflict, Code: "login-taken", Err: err, Detail: fmt.Sprintf("There is an account %q already. Choose another login, or make a new link for that one.", p.Login)}
 	}
@@ -133,12 +145,12 @@ func (a accounts) Add(ctx context.Context, p api.NewPerson, by policy.Principal)
 }
 
 // Invite implements api.People.
-func (a accounts) Invite(ctx context.Context, login string, _ policy.Principal) (api.Invitation, error) {
+func (a accounts) Invite(ctx context.Context, login string, by policy.Principal) (api.Invitation, error) {
 	if u, err := a.db.User(ctx, login); err == nil && u.Outside != "" {
 		return api.Invitation{}, ofDirectory("signs in with their password of the directory, so no link is made for them")
 	}
 	ends := a.now().Add(InvitationLifetime)
-	token, err := a.db.NewUserLink(ctx, login, InvitationLifetime)
+	token, err := a.db.NewUserLink(ctx, login, InvitationLifetime, by)
 	if err != nil {
 		return api.Invitation{}, noPerson(login, err)
 	}
@@ -157,7 +169,14 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 	if err := policy.CheckRoles(c.Roles); err != nil {
 		return api.Person{}, unprocessable("body.roles", "%s", sentence(err.Error()))
 	}
+	wanted := govern.Person{Login: login, Roles: c.Roles, Disabled: c.Disabled}
+	if c.Name != nil {
+		wanted.Name = strings.TrimSpace(*c.Name)
+	}
 	u, err := a.db.ChangeUser(ctx, login, by, func(u *store.User) error {
+		if govern.Concerns(u.Governed(), &wanted) {
+			return errTwo
+		}
 		if c.Name != nil {
 			if u.Name = strings.TrimSpace(*c.Name); u.Name == "" {
 				return unprocessable("body.name", "The person needs a name, for others to read.")
@@ -174,18 +193,57 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 		}
 		return nil
 	})
+	if errors.Is(err, errTwo) {
+		proposed := a.govern.ask(ctx, by, govern.Change{Person: &wanted}, c.Note)
+		u, err = a.db.User(ctx, login)
+		if err == nil && proposed != nil {
+			return shown(u, a.now()), proposed
+		}
+	}
 	if err != nil {
 		return api.Person{}, noPerson(login, err)
 	}
 	return shown(u, a.now()), nil
 }
 
+// errTwo: a change takes two people.
+var errTwo = errors.New("it takes two people")
+
 // Remove implements api.People.
 func (a accounts) Remove(ctx context.Context, login string, by policy.Principal) error {
 	if login == by.ID {
 		return &api.Error{Status: http.StatusForbidden, Code: "own-roles", Detail: "Nobody takes their own account away. Ask another administrator."}
 	}
-	return noPerson(login, a.db.RemoveUser(ctx, login, by))
+	wanted := govern.Person{Login: login, Remove: true}
+	err := a.db.RemoveUser(ctx, login, by, func(u *store.User) error {
+		if govern.Concerns(u.Governed(), &wanted) {
+			return errTwo
+		}
+		return nil
+	})
+	if errors.Is(err, errTwo) {
+		err = a.govern.ask(ctx, by, govern.Change{Person: &wanted}, "")
+	}
+	return noPerson(login, err)
+}
+
+// Confirm implements api.People.
+func (a accounts) Confirm(ctx context.Context, login, password, note string) error {
+	p, err := a.prove(ctx, login, password, note)
+	var said *api.Error
+	switch {
+	case errors.As(err, &said) && said.Status == http.StatusUnauthorized:
+		return api.StepUpRefused()
+	case err != nil:
+		return err
+	case p.outside == nil:
+		return a.db.RightPassword(ctx, login)
+	}
+	u, err := a.db.User(ctx, login)
+	if err == nil && u.Outside != p.outside.ID { // the login has gone to somebody else
+		err = api.StepUpRefused()
+	}
+	return err
 }
 
 // Invited implements api.People.

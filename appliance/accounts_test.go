@@ -28,7 +28,10 @@ func office(t *testing.T) (accounts, *time.Time) {
 			t.Error(err)
 		}
 	})
-	return accounts{db: db, hasher: people.NewHasher(people.Cost{Time: 1, Memory: 64, Threads: 1}, 2), url: func() string { return "http://x" }, now: clock, log: slog.New(slog.DiscardHandler), tries: &tries{now: clock}}, &now
+	if err := db.BeginWaiver(t.Context(), Administrator(), "a test"); err != nil {
+		t.Fatal(err)
+	}
+	return accounts{db: db, govern: &governing{db: db, now: clock, log: slog.New(slog.DiscardHandler)}, hasher: people.NewHasher(people.Cost{Time: 1, Memory: 64, Threads: 1}, 2), url: func() string { return "http://x" }, now: clock, log: slog.New(slog.DiscardHandler), tries: &tries{now: clock}}, &now
 }
 
 const good = "glazed otter hums at noon"

@@ -39,6 +39,7 @@ type Appliance struct {
 	engine   *engine.Engine
 	api      *api.API
 	vault    *vault.Vault
+	govern   *governing
 	unlock   func()                 // frees the data directory; nil = somebody else does
 	url      atomic.Pointer[string] // of the web UI, once it is served
 	accounts accounts
@@ -132,6 +133,11 @@ func open(ctx context.Context, c Config, log *slog.Logger, v *vault.Vault, opene
 	a.models.inPool = func(id llm.ModelID) bool {
 		return slices.ContainsFunc(policies.Active().Pools, func(p policy.Pool) bool { return slices.Contains(p.Models, id) })
 	}
+	a.models.claimed = func(id llm.ModelID) bool {
+		p := policies.Active()
+		_, named := p.Models[id]
+		return (named || a.models.inPool(id)) && a.govern.two()
+	}
 	samples, err := newSamples()
 	if err != nil {
 		return nil, err
@@ -151,6 +157,10 @@ func open(ctx context.Context, c Config, log *slog.Logger, v *vault.Vault, opene
 		Reader: newReader(c.DocumentBytes), Models: gate,
 		MaxActive: c.Runs, DocumentBytes: max(c.DocumentBytes, maxUploadBytes), Log: log,
 	})
+	a.govern = &governing{db: a.db, policies: policies, keys: keys{a}, now: time.Now, log: log}
+	if err := a.govern.resume(ctx); err != nil {
+		return nil, err
+	}
 	ui, _ := embed.UI()
 	address := func() string { return *cmp.Or(a.url.Load(), new(string)) }
 	if a.accounts, err = a.newAccounts(address); err != nil {
@@ -160,7 +170,7 @@ func open(ctx context.Context, c Config, log *slog.Logger, v *vault.Vault, opene
 	a.api = api.New(api.Config{
 		Engine: starts{a.engine}, Runs: ledger{a.db}, Decisions: ledger{a.db}, Missions: library, Samples: samples,
 		Models: a.models, Policies: governed{policies, library}, Blobs: a.db, Sessions: sessions{a.db},
-		Vault: keys{a}, Secrets: secrets{a.db}, Certificates: certificates{a}, ServiceKeys: serviceKeys{a.db}, ClientCertificates: clientCertificates{a},
+		Vault: keys{a}, Secrets: secrets{a.db}, Governance: a.govern, Certificates: certificates{a}, ServiceKeys: serviceKeys{a.db}, ClientCertificates: clientCertificates{a},
 		Upkeep: upkeep{db: a.db, log: a.audit, url: address},
 		People: a.accounts, Accounts: a.accounts,
 		UI: ui, Build: api.Version(build),
@@ -209,7 +219,7 @@ func (a *Appliance) health() string {
 
 // notices is what everyone on the site should know.
 func (a *Appliance) notices(ctx context.Context) []api.Notice {
-	list := append(a.space.notices(), a.auditNotices()...)
+	list := slices.Concat(a.space.notices(), a.govern.notices(ctx), a.auditNotices())
 	if a.certificate != nil {
 		list = append(list, a.certificate.notices()...)
 		list = append(list, a.clients.notices()...)

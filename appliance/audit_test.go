@@ -109,7 +109,7 @@ func newAuditedSite(t *testing.T) (*site, auditors) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
-	if _, err := Init(t.Context(), DefaultConfig(data), Admins{}, a.recipients...); err != nil {
+	if _, err := Init(t.Context(), DefaultConfig(data), Admins{Single: "a test"}, a.recipients...); err != nil {
 		t.Fatal(err)
 	}
 	s := &site{data: data}

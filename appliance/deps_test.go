@@ -32,10 +32,11 @@ var allowed = map[string][]string{
 	"skerry/appliance/policy":           {"skerry/appliance/llm", "skerry/appliance/source", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/...", "golang.org/x/text/..."},
 	"skerry/appliance/source":           {"github.com/goccy/go-yaml/..."},
 	"skerry/appliance/tlsca":            {},
-	"skerry/appliance/api": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/exam", "skerry/appliance/api/...",
+	"skerry/appliance/govern":           {"skerry/appliance/policy"},
+	"skerry/appliance/api": {"skerry/appliance/llm", "skerry/appliance/govern", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/exam", "skerry/appliance/api/...",
 		"github.com/gin-gonic/gin", "github.com/danielgtaylor/huma/v2/..."},
 	"skerry/appliance/api/client": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/api/..."},
-	"skerry/store": {"skerry/appliance/llm", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/audit", "go.etcd.io/bbolt/...", "github.com/oklog/ulid/v2",
+	"skerry/store": {"skerry/appliance/llm", "skerry/appliance/govern", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/audit", "go.etcd.io/bbolt/...", "github.com/oklog/ulid/v2",
 		"golang.org/x/sys/unix", "github.com/klauspost/compress/..."},
 	"skerry/store/vault": {"filippo.io/age/...", "golang.org/x/sys/unix"},
 	"skerry/plugins":     {"skerry/appliance/llm", "skerry/plugins/sdk/...", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/...", "golang.org/x/sys/unix"},
@@ -93,7 +94,7 @@ func TestImportsNegativeControl(t *testing.T) {
 }
 
 // pure are the domain packages: no clock of their own, no file, no network.
-var pure = []string{"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "skerry/appliance/mission"}
+var pure = []string{"skerry/appliance/llm", "skerry/appliance/source", "skerry/appliance/policy", "skerry/appliance/mission", "skerry/appliance/govern"}
 
 func refused(pkg string, imports []string) []string {
 	var problems []string

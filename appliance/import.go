@@ -234,6 +234,10 @@ func (m *models) adopt(ctx context.Context, r *api.ModelImport, digest string, c
 			i.Title = card.Name
 		}
 	}
+	if m.claimed(i.ID) {
+		return "", false, &api.Error{Status: http.StatusConflict, Code: "id-governed", Detail: fmt.Sprintf(
+			"The active policy names a model %s, which two people have approved, and this is another file. Choose another id (--id), and put that into the policy.", i.ID)}
+	}
 	e, err := m.enlist(i)
 	if err != nil {
 		return "", false, err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"skerry/appliance/audit"
 	"skerry/appliance/mission"
@@ -23,6 +24,7 @@ type Initialised struct {
 	Audit    *audit.Enrolment // nil = the site has no auditors
 	KeyFile  string           // that opens the vault at every start; empty = an admin does
 	CA       string           // fingerprint of the CA that was made; empty = none
+	Waiver   string           // why governed changes take one person here; empty = they take two
 }
 
 // ErrInitialised: the data directory holds a Skerry already.
@@ -37,7 +39,7 @@ var ErrInitialised = errors.New("there is a Skerry in this data directory alread
 // With auditors, at least [audit.MinRecipients] age recipients, everything is
 // recorded from the first policy on.
 func Init(ctx context.Context, c Config, admins Admins, auditors ...string) (_ Initialised, err error) {
-	done := Initialised{Data: c.Data}
+	done := Initialised{Data: c.Data, Waiver: strings.TrimSpace(admins.Single)}
 	if err := c.Validate(); err != nil {
 		return done, err
 	}
@@ -85,6 +87,11 @@ func Init(ctx context.Context, c Config, admins Admins, auditors ...string) (_ I
 	}
 	if done.CA, err = initTLS(ctx, db, c, record); err != nil {
 		return done, errors.Join(err, db.Close())
+	}
+	if done.Waiver != "" {
+		if err := db.BeginWaiver(ctx, LocalOperator(os.Getuid()), done.Waiver); err != nil {
+			return done, errors.Join(err, db.Close())
+		}
 	}
 	if err := db.Close(); err != nil {
 		return done, err

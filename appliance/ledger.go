@@ -71,6 +71,12 @@ func (s sessions) Session(ctx context.Context, token string) (api.SessionInfo, e
 	return api.SessionInfo(session), err
 }
 
+// Confirm implements api.Sessions.
+func (s sessions) Confirm(ctx context.Context, token, link string) (string, api.SessionInfo, error) {
+	next, session, err := s.DB.Confirm(ctx, token, link)
+	return next, api.SessionInfo(session), err
+}
+
 // starts is the engine as the API uses it.
 type starts struct{ *engine.Engine }
 

@@ -37,8 +37,11 @@ type models struct {
 	latency  func(llm.ModelID) int64   // recent median in microseconds; set when the gateway exists
 
 	inPool func(llm.ModelID) bool // of the active policy; set when the policies exist
-	paused func() string          // why no model is called; "" = they are
-	now    func() time.Time
+	// claimed: nothing is imported under that id, which two people have put into
+	// the policy for another file; set as inPool is.
+	claimed func(llm.ModelID) bool
+	paused  func() string // why no model is called; "" = they are
+	now     func() time.Time
 
 	importing chan struct{} // holds a token while an import is under way
 	examining chan struct{} // the same for exams
@@ -108,7 +111,7 @@ func newModels(c Config, settings *store.DB, log *slog.Logger) (*models, error) 
 	m := &models{
 		log: log, config: c, settings: settings, entries: map[llm.ModelID]*modelEntry{}, changed: make(chan struct{}),
 		images: map[string]*plugins.Image{}, making: map[string]progressOf{}, importing: make(chan struct{}, 1), examining: make(chan struct{}, 1),
-		latency: func(llm.ModelID) int64 { return 0 }, inPool: func(llm.ModelID) bool { return true }, paused: func() string { return "" }, now: time.Now,
+		latency: func(llm.ModelID) int64 { return 0 }, inPool: func(llm.ModelID) bool { return true }, claimed: func(llm.ModelID) bool { return false }, paused: func() string { return "" }, now: time.Now,
 		loading: make(chan struct{}, 1), freed: make(chan struct{}),
 	}
 	var err error

@@ -22,7 +22,7 @@ type policies struct {
 
 	log        *slog.Logger
 	wake       func()     // tells waiting work that another policy is active; set before anyone is served
-	activating sync.Mutex // held while the stored and the loaded choice change
+	activating sync.Mutex // held while the loaded choice follows the stored one
 
 	mu       sync.Mutex // guards versions
 	versions map[int]*policy.Policy
@@ -66,10 +66,9 @@ func (p *policies) Version(n int) (*policy.Policy, error) {
 	return v, nil
 }
 
-// Put keeps source as the next version and, if activate is set, makes it the
-// active one. What wakes waiting work is called after that. It returns
-// [policy.Problems] for a document that has faults.
-func (p *policies) Put(ctx context.Context, source []byte, activate bool, by policy.Principal) (*policy.Policy, error) {
+// Put keeps source as the next version. It returns [policy.Problems] for a
+// document that has faults.
+func (p *policies) Put(ctx context.Context, source []byte, by policy.Principal) (*policy.Policy, error) {
 	if _, err := policy.Parse(source); err != nil {
 		return nil, err
 	}
@@ -77,22 +76,35 @@ func (p *policies) Put(ctx context.Context, source []byte, activate bool, by pol
 	if err != nil {
 		return nil, err
 	}
-	v, err := p.Version(number)
-	if err != nil {
-		return nil, err
-	}
-	if !activate {
-		return v, nil
-	}
+	return p.Version(number)
+}
+
+// follow makes the version the active one here that is so in the store, and
+// wakes waiting work if it is another.
+func (p *policies) follow(ctx context.Context) error {
 	p.activating.Lock()
 	defer p.activating.Unlock()
-	if err := p.db.ActivatePolicy(ctx, number, by.ID); err != nil {
-		return nil, err
+	stored, err := p.db.ActivePolicy(ctx)
+	if err != nil {
+		return err
+	}
+	if stored.Version == p.Active().Version {
+		return nil
+	}
+	v, err := p.Version(stored.Version)
+	if err != nil {
+		return err
 	}
 	p.active.Store(v)
-	p.log.Info("policy activated", "version", number, "digest", v.Digest, "by", by.ID)
+	p.log.Info("policy activated", "version", v.Version, "digest", v.Digest)
 	p.wake()
-	return v, nil
+	return nil
+}
+
+// Source implements api.Policies.
+func (p *policies) Source(ctx context.Context, version int) ([]byte, error) {
+	v, err := p.db.Policy(ctx, version)
+	return v.Source, err
 }
 
 // Versions implements api.Policies.

@@ -1,18 +1,19 @@
 package appliance
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"skerry/appliance/api"
 	"skerry/appliance/audit"
+	"skerry/appliance/govern"
 	"skerry/appliance/mission"
 	"skerry/appliance/policy"
 	"skerry/store/vault"
@@ -226,29 +227,57 @@ func (k keys) record(action, object, why string, by policy.Principal) error {
 	return k.a.record(audit.Record{Action: action, Object: object, Why: why, Actor: by.ID, ActorName: by.Name})
 }
 
-// AddAdmin implements api.Vault.
-func (k keys) AddAdmin(_ context.Context, by policy.Principal, name, recipient, passphrase string) error {
-	n := vault.NewAdmin{Name: name, Recipient: recipient, Passphrase: passphrase}
+// AddAdmin implements api.Vault. The passphrase is not in what is proposed: an
+// identity that it opens is.
+func (k keys) AddAdmin(ctx context.Context, by policy.Principal, name, recipient, passphrase string) error {
 	if (recipient == "") == (passphrase == "") {
 		return unfit(errors.New("give either a recipient or a passphrase"))
 	}
-	if err := k.a.vault.AddAdmin(n); err != nil {
-		return unfit(err)
+	if k.has(name) {
+		return unfit(fmt.Errorf("admin %s: there is one with this name already", name))
 	}
-	return k.record("vault.admin.added", name, cmp.Or(recipient, "passphrase"), by)
-}
-
-// RemoveAdmin implements api.Vault.
-func (k keys) RemoveAdmin(_ context.Context, by policy.Principal, name string) error {
-	defer k.a.wakeRenewal()
-	err := k.a.vault.RemoveAdmin(name)
-	if errors.Is(err, vault.ErrNoAdmin) {
-		return fmt.Errorf("%w: %w", mission.ErrNotFound, err)
-	}
+	n, err := k.a.vault.Prepare(vault.NewAdmin{Name: name, Recipient: recipient, Passphrase: passphrase})
 	if err != nil {
 		return unfit(err)
 	}
-	return k.record("vault.admin.removed", name, "", by)
+	return k.a.govern.ask(ctx, by, govern.Change{Vault: &govern.Vault{Name: name, Recipient: n.Recipient, Identity: n.Identity}}, "")
+}
+
+// RemoveAdmin implements api.Vault.
+func (k keys) RemoveAdmin(ctx context.Context, by policy.Principal, name string) error {
+	if !k.has(name) {
+		return fmt.Errorf("%w: %w", mission.ErrNotFound, vault.ErrNoAdmin)
+	}
+	return k.a.govern.ask(ctx, by, govern.Change{Vault: &govern.Vault{Name: name, Remove: true}}, "")
+}
+
+func (k keys) has(name string) bool {
+	return slices.ContainsFunc(k.a.vault.Admins(), func(a vault.Admin) bool { return a.Name == name })
+}
+
+// carryOut does what an approved proposal says about the vault. It may have been
+// done already, when a stop came before that was noted.
+func (k keys) carryOut(c *govern.Vault, by policy.Principal) error {
+	if c.Remove {
+		defer k.a.wakeRenewal()
+		if err := k.a.vault.RemoveAdmin(c.Name); err != nil && !errors.Is(err, vault.ErrNoAdmin) {
+			return err
+		}
+		return k.record("vault.admin.removed", c.Name, "", by)
+	}
+	for _, a := range k.a.vault.Admins() {
+		if a.Name == c.Name && a.Recipient == c.Recipient {
+			return nil
+		}
+	}
+	if err := k.a.vault.AddAdmin(vault.NewAdmin{Name: c.Name, Recipient: c.Recipient, Identity: c.Identity}); err != nil {
+		return err
+	}
+	with := c.Recipient
+	if c.Identity != nil {
+		with = "passphrase"
+	}
+	return k.record("vault.admin.added", c.Name, with, by)
 }
 
 // unfit says that a change of the vault cannot be made as it was asked for.

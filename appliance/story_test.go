@@ -74,7 +74,7 @@ func newSite(t *testing.T, change ...func(*site)) *site {
 		}
 	})
 	c := DefaultConfig(data)
-	if _, err := Init(t.Context(), c, Admins{}); err != nil {
+	if _, err := Init(t.Context(), c, Admins{Single: "a test"}); err != nil {
 		t.Fatal(err)
 	}
 	s := &site{data: data}

@@ -81,6 +81,10 @@ type Admins struct {
 	List       []string // as [vault.ParseAdmin] reads them
 	Passphrase string   // of one more; empty = none
 	KeyFile    bool     // and a key file of this host; always if there is nobody else
+
+	// Single is why governed changes take one person on this site; empty = they
+	// take two.
+	Single string
 }
 
 // newAdmins turns a into what the vault takes, and makes the key file if there

@@ -42,9 +42,10 @@ import (
 //	secrets         name                               Secret and its value, JSON
 //	service-keys    SHA-256 of the key                 ServiceKey, JSON
 //	passkeys        SHA-256 of the credential's id     Passkey, JSON
+//	proposals       number:8                           govern.Proposal, JSON
 //
 // journal, missions, policies, settings, sessions, links, users, secrets,
-// service-keys and passkeys are primary; all others but the outbox can be rebuilt from the journal
+// service-keys, passkeys and proposals are primary; all others but the outbox can be rebuilt from the journal
 // ([DB.Rebuild]).
 type bucket string
 
@@ -69,11 +70,12 @@ const (
 	bucketSecrets        bucket = "secrets"
 	bucketServiceKeys    bucket = "service-keys"
 	bucketPasskeys       bucket = "passkeys"
+	bucketProposals      bucket = "proposals"
 )
 
 var primaryBuckets = []bucket{
 	bucketMeta, bucketJournal, bucketMissions, bucketMissionSources, bucketPolicies, bucketPolicySources,
-	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets, bucketServiceKeys, bucketPasskeys,
+	bucketSettings, bucketSessions, bucketLinks, bucketUsers, bucketSecrets, bucketServiceKeys, bucketPasskeys, bucketProposals,
 }
 
 // derivedBuckets hold nothing that the journal does not say.

@@ -253,36 +253,38 @@ func (db *DB) PutPolicy(ctx context.Context, source []byte, by string) (int, err
 // Activating the active version changes and records nothing.
 func (db *DB) ActivatePolicy(ctx context.Context, version int, by string) error {
 	at := db.now().UTC()
-	err := db.update(ctx, func(t *tx) error {
-		v, err := t.policy(version)
-		if err != nil || v.Active {
-			return err
-		}
-		var done []PolicyActivation
-		if _, err := t.getJSON(bucketSettings, settingPolicyActivations, &done); err != nil {
-			return err
-		}
-		before := ""
-		if active, err := t.activePolicy(); err != nil {
-			return err
-		} else if active > 0 {
-			old, err := t.policy(active)
-			if err != nil {
-				return err
-			}
-			before = old.Digest
-		}
-		t.record(audit.Record{Action: "policy.activated", Actor: by, Version: version, Before: before, Digest: v.Digest})
-		done = append(done, PolicyActivation{version, at, by})
-		if err := t.putJSON(bucketSettings, settingPolicyActivations, done[max(0, len(done)-maxActivations):]); err != nil {
-			return err
-		}
-		return t.putJSON(bucketSettings, settingActivePolicy, version)
-	})
+	err := db.update(ctx, func(t *tx) error { return t.activatePolicy(version, by, at) })
 	if err != nil {
 		return fmt.Errorf("activate policy %d: %w", version, err)
 	}
 	return nil
+}
+
+func (t *tx) activatePolicy(version int, by string, at time.Time) error {
+	v, err := t.policy(version)
+	if err != nil || v.Active {
+		return err
+	}
+	var done []PolicyActivation
+	if _, err := t.getJSON(bucketSettings, settingPolicyActivations, &done); err != nil {
+		return err
+	}
+	before := ""
+	if active, err := t.activePolicy(); err != nil {
+		return err
+	} else if active > 0 {
+		old, err := t.policy(active)
+		if err != nil {
+			return err
+		}
+		before = old.Digest
+	}
+	t.record(audit.Record{Action: "policy.activated", Actor: by, Version: version, Before: before, Digest: v.Digest})
+	done = append(done, PolicyActivation{version, at, by})
+	if err := t.putJSON(bucketSettings, settingPolicyActivations, done[max(0, len(done)-maxActivations):]); err != nil {
+		return err
+	}
+	return t.putJSON(bucketSettings, settingActivePolicy, version)
 }
 
 // Policy returns a version of the policy with its source, or an error wrapping

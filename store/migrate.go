@@ -36,11 +36,12 @@ var migrations = []migration{
 		_, err := t.CreateBucketIfNotExists([]byte(bucketSecrets))
 		return err
 	}},
-	{"service keys, passkeys, and accounts of a directory", func(t *tx) error {
-		if _, err := t.CreateBucketIfNotExists([]byte(bucketServiceKeys)); err != nil {
-			return err
+	{"service keys, passkeys, accounts of a directory, and proposals", func(t *tx) error {
+		var err error
+		for _, b := range []bucket{bucketServiceKeys, bucketPasskeys, bucketProposals} {
+			_, failed := t.CreateBucketIfNotExists([]byte(b))
+			err = errors.Join(err, failed)
 		}
-		_, err := t.CreateBucketIfNotExists([]byte(bucketPasskeys))
 		return err
 	}},
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"skerry/appliance/govern"
 	"skerry/appliance/policy"
 )
 
@@ -68,7 +69,7 @@ func (t *tx) outsider(o Outsider) (*User, error) {
 	case o.ID == "" || len(o.Roles) == 0:
 		return nil, ErrNoAccount
 	case u == nil:
-		u = &User{Login: o.Login, Name: o.Name, Roles: slices.Clone(o.Roles), Outside: o.ID, CreatedAt: t.db.now().UTC()}
+		u = &User{Login: o.Login, Name: o.Name, Roles: slices.Clone(o.Roles), Outside: o.ID, Vouched: []string{govern.DirectoryMark}, CreatedAt: t.db.now().UTC()}
 		return u, t.putUser("user.added", *u, byDirectory)
 	case u.Disabled || u.Outside == "":
 		return nil, ErrNoAccount

@@ -48,7 +48,7 @@ func TestOutsiders(t *testing.T) {
 	if _, _, err := db.SignIn(ctx, "ada", "", time.Hour, ""); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("without the directory: %v", err)
 	}
-	link, err := db.NewUserLink(ctx, "ada", time.Hour)
+	link, err := db.NewUserLink(ctx, "ada", time.Hour, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestOutsiders(t *testing.T) {
 	if _, err := in(ada); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("disabled: %v", err)
 	}
-	if err := db.RemoveUser(ctx, "ada", root); err != nil {
+	if err := db.RemoveUser(ctx, "ada", root, nil); err != nil {
 		t.Fatal(err)
 	}
 	// A look that comes late does not bring the account back; signing in does.
@@ -129,7 +129,7 @@ func TestChangePassword(t *testing.T) {
 	if _, err := db.AddUser(ctx, User{Login: "ada", Hash: "one"}, root); err != nil {
 		t.Fatal(err)
 	}
-	link, _ := db.NewUserLink(ctx, "ada", time.Hour)
+	link, _ := db.NewUserLink(ctx, "ada", time.Hour, root)
 	mine, s, err := db.SignIn(ctx, "ada", "one", time.Hour, "")
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func TestPasskeys(t *testing.T) {
 	if _, err := db.AddPasskey(ctx, "ada", "key", nil, one, ""); err == nil {
 		t.Error("an empty one")
 	}
-	if err := db.RemoveUser(ctx, "ada", root); err != nil {
+	if err := db.RemoveUser(ctx, "ada", root, nil); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := db.Passkeys(ctx, "ada"); err != nil || len(list) != 0 {

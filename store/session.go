@@ -30,6 +30,9 @@ type Session struct {
 	// Certificate is the SHA-256 of the client certificate that it is bound to, in
 	// hex; empty = none.
 	Certificate string `json:"certificate,omitempty"`
+
+	// ConfirmedAt is when they have last proven who they are.
+	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
 }
 
 // over reports whether the session has ended by itself.
@@ -42,6 +45,7 @@ type Link struct {
 	Principal policy.Principal `json:"principal"`
 	User      string           `json:"user,omitempty"` // login of the account that it is for: it sets the password
 	ExpiresAt time.Time        `json:"expiresAt"`
+	Vouched   []string         `json:"vouched,omitempty"` // who made it, and who could be behind them
 }
 
 const tokenBytes = 32
@@ -78,7 +82,7 @@ func (db *DB) prepareSession(who policy.Principal, lifetime time.Duration, note 
 	}
 	now := db.now().UTC()
 	return token, key, Session{
-		ID: hex.EncodeToString(key[:8]), Principal: who, CreatedAt: now, ExpiresAt: now.Add(lifetime), Note: note,
+		ID: hex.EncodeToString(key[:8]), Principal: who, CreatedAt: now, ExpiresAt: now.Add(lifetime), Note: note, ConfirmedAt: now,
 	}, nil
 }
 
@@ -188,21 +192,21 @@ func (t *tx) endSessions(principal, keep string) (int, error) {
 // NewLink returns the token of a link that signs who in once, within lifetime.
 // Links that have expired are removed on the way.
 func (db *DB) NewLink(ctx context.Context, who policy.Principal, lifetime time.Duration) (string, error) {
-	return db.newLink(ctx, Link{Principal: who}, lifetime)
+	return db.newLink(ctx, Link{Principal: who}, lifetime, who)
 }
 
 // NewUserLink is [DB.NewLink] for an account: whoever has it can set the
-// password, once. It returns an error wrapping [mission.ErrNotFound] if there is
-// no such account.
-func (db *DB) NewUserLink(ctx context.Context, login string, lifetime time.Duration) (string, error) {
+// password, once; by is who has it first, and could. It returns an error wrapping
+// [mission.ErrNotFound] if there is no such account.
+func (db *DB) NewUserLink(ctx context.Context, login string, lifetime time.Duration, by policy.Principal) (string, error) {
 	u, err := db.User(ctx, login)
 	if err != nil {
 		return "", err
 	}
-	return db.newLink(ctx, Link{Principal: u.Principal(), User: login}, lifetime)
+	return db.newLink(ctx, Link{Principal: u.Principal(), User: login}, lifetime, by)
 }
 
-func (db *DB) newLink(ctx context.Context, l Link, lifetime time.Duration) (string, error) {
+func (db *DB) newLink(ctx context.Context, l Link, lifetime time.Duration, by policy.Principal) (string, error) {
 	token, key, err := db.newToken()
 	if err != nil {
 		return "", fmt.Errorf("new sign-in link: %w", err)
@@ -212,7 +216,14 @@ func (db *DB) newLink(ctx context.Context, l Link, lifetime time.Duration) (stri
 		if err := t.dropExpired(now); err != nil {
 			return err
 		}
-		t.record(audit.Record{Action: "link.made", Object: l.Principal.ID})
+		if l.User != "" {
+			maker, err := t.account(by.ID)
+			if err != nil {
+				return err
+			}
+			l.Vouched = maker.VouchedBy(by.ID)
+		}
+		t.record(audit.Record{Action: "link.made", Object: l.Principal.ID, Actor: by.ID, ActorName: by.Name})
 		l.ExpiresAt = now.Add(lifetime)
 		return t.putJSON(bucketLinks, key, l)
 	})

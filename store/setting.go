@@ -9,11 +9,11 @@ import (
 	"skerry/appliance/mission"
 )
 
-// PutSetting saves v as JSON under name. Names that begin with "policy." are
-// the store's own. The audit log gets the digests of before and after, and
+// PutSetting saves v as JSON under name. Names that begin with "policy." or
+// "govern." are the store's own. The audit log gets the digests of before and after, and
 // records, which say what is behind the change.
 func (db *DB) PutSetting(ctx context.Context, name string, v any, records ...audit.Record) error {
-	if name == "" || strings.HasPrefix(name, "policy.") {
+	if name == "" || strings.HasPrefix(name, "policy.") || strings.HasPrefix(name, "govern.") {
 		return fmt.Errorf("put setting %q: the name is empty or the store's own", name)
 	}
 	text, err := encodeJSON(v)

@@ -22,6 +22,7 @@ type User struct {
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	SignedIn  time.Time `json:"signedIn,omitzero"` // the last time
+	Vouched   []string  `json:"vouched,omitempty"` // who could be behind it; see [govern.Account]
 
 	Failures int       `json:"failures,omitempty"` // wrong passwords since the last right one
 	Locked   time.Time `json:"locked,omitzero"`    // until then no password is looked at
@@ -49,18 +50,20 @@ var ErrNoAccount = errors.New("there is no such account, or it is disabled")
 // [mission.ErrConflict] if there is one of that login.
 func (db *DB) AddUser(ctx context.Context, u User, by policy.Principal) (User, error) {
 	u.CreatedAt = db.now().UTC()
-	err := db.update(ctx, func(t *tx) error {
-		if old, err := t.user(u.Login); err != nil {
-			return err
-		} else if old != nil {
-			return fmt.Errorf("there is an account %s already: %w", u.Login, mission.ErrConflict)
-		}
-		return t.putUser("user.added", u, by)
-	})
+	err := db.update(ctx, func(t *tx) error { return t.addUser(u, by) })
 	if err != nil {
 		return User{}, fmt.Errorf("add user: %w", err)
 	}
 	return u, nil
+}
+
+func (t *tx) addUser(u User, by policy.Principal) error {
+	if old, err := t.user(u.Login); err != nil {
+		return err
+	} else if old != nil {
+		return fmt.Errorf("there is an account %s already: %w", u.Login, mission.ErrConflict)
+	}
+	return t.putUser("user.added", u, by)
 }
 
 // User returns an account, or an error wrapping [mission.ErrNotFound].
@@ -103,23 +106,9 @@ func (db *DB) Users(ctx context.Context) ([]User, error) {
 // are void. change may return an error, and nothing is changed.
 func (db *DB) ChangeUser(ctx context.Context, login string, by policy.Principal, change func(*User) error) (User, error) {
 	var now User
-	err := db.update(ctx, func(t *tx) error {
-		u, err := t.mustUser(login)
-		if err != nil {
-			return err
-		}
-		now = *u
-		now.Roles = slices.Clone(u.Roles)
-		if err := change(&now); err != nil {
-			return err
-		}
-		now.Login = login
-		if now.Disabled != u.Disabled || !slices.Equal(now.Roles, u.Roles) || now.Hash != u.Hash || !slices.Equal(now.Certificates, u.Certificates) {
-			if err := t.signOut(login); err != nil {
-				return err
-			}
-		}
-		return t.putUser("user.changed", now, by)
+	err := db.update(ctx, func(t *tx) (err error) {
+		now, err = t.changeUser(login, by, change)
+		return err
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("change user %s: %w", login, err)
@@ -127,25 +116,51 @@ func (db *DB) ChangeUser(ctx context.Context, login string, by policy.Principal,
 	return now, nil
 }
 
-// RemoveUser takes an account away, signs its person out and voids their links.
-func (db *DB) RemoveUser(ctx context.Context, login string, by policy.Principal) error {
-	err := db.update(ctx, func(t *tx) error {
-		if _, err := t.mustUser(login); err != nil {
-			return err
-		}
+func (t *tx) changeUser(login string, by policy.Principal, change func(*User) error) (User, error) {
+	u, err := t.mustUser(login)
+	if err != nil {
+		return User{}, err
+	}
+	now := *u
+	now.Roles = slices.Clone(u.Roles)
+	if err := change(&now); err != nil {
+		return User{}, err
+	}
+	now.Login = login
+	if now.Disabled != u.Disabled || !slices.Equal(now.Roles, u.Roles) || now.Hash != u.Hash || !slices.Equal(now.Certificates, u.Certificates) {
 		if err := t.signOut(login); err != nil {
-			return err
+			return User{}, err
 		}
-		if _, err := t.dropPasskeys(login); err != nil {
-			return err
-		}
-		t.record(audit.Record{Action: "user.removed", Object: login, Actor: by.ID, ActorName: by.Name})
-		return t.delete(bucketUsers, []byte(login))
-	})
+	}
+	return now, t.putUser("user.changed", now, by)
+}
+
+// RemoveUser takes an account away, signs its person out and voids their links.
+// check may return an error, and nothing is changed.
+func (db *DB) RemoveUser(ctx context.Context, login string, by policy.Principal, check func(*User) error) error {
+	err := db.update(ctx, func(t *tx) error { return t.removeUser(login, by, check) })
 	if err != nil {
 		return fmt.Errorf("remove user %s: %w", login, err)
 	}
 	return nil
+}
+
+func (t *tx) removeUser(login string, by policy.Principal, check func(*User) error) error {
+	u, err := t.mustUser(login)
+	if err == nil && check != nil {
+		err = check(u)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.signOut(login); err != nil {
+		return err
+	}
+	if _, err := t.dropPasskeys(login); err != nil {
+		return err
+	}
+	t.record(audit.Record{Action: "user.removed", Object: login, Actor: by.ID, ActorName: by.Name})
+	return t.delete(bucketUsers, []byte(login))
 }
 
 // Lockout: this many wrong passwords in a row lock an account, for a time that
@@ -306,6 +321,7 @@ func (db *DB) enrol(ctx context.Context, link string, give func(*tx, *User) erro
 		if err := give(t, u); err != nil {
 			return err
 		}
+		u.Vouched = l.Vouched
 		t.record(audit.Record{Action: "user.enrolled", Object: u.Login, Actor: u.Login, ActorName: u.Name, Source: note})
 		return t.openSession(u, key, &s)
 	})

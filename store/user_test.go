@@ -26,14 +26,14 @@ func TestUserLife(t *testing.T) {
 	if _, _, err := db.SignIn(ctx, "ada", "", time.Hour, ""); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("signed in without a password: %v", err)
 	}
-	if _, err := db.NewUserLink(ctx, "bob", time.Hour); !errors.Is(err, mission.ErrNotFound) {
+	if _, err := db.NewUserLink(ctx, "bob", time.Hour, root); !errors.Is(err, mission.ErrNotFound) {
 		t.Errorf("a link for nobody: %v", err)
 	}
-	link, err := db.NewUserLink(ctx, "ada", time.Hour)
+	link, err := db.NewUserLink(ctx, "ada", time.Hour, root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := db.NewUserLink(ctx, "ada", time.Hour)
+	second, err := db.NewUserLink(ctx, "ada", time.Hour, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestUserLife(t *testing.T) {
 	} {
 		u, _ := db.User(ctx, "ada")
 		token := in("ada", u.Hash)
-		link, _ := db.NewUserLink(ctx, "ada", time.Hour)
+		link, _ := db.NewUserLink(ctx, "ada", time.Hour, root)
 		if _, err := db.ChangeUser(ctx, "ada", root, func(u *User) error { change(u); return nil }); err != nil {
 			t.Fatal(err)
 		}
@@ -110,17 +110,17 @@ func TestUserLife(t *testing.T) {
 	if _, _, err := db.SignIn(ctx, "ada", u.Hash, time.Hour, ""); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("a disabled account: %v", err)
 	}
-	link, err = db.NewUserLink(ctx, "ada", time.Hour)
+	link, err = db.NewUserLink(ctx, "ada", time.Hour, root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := db.Enrol(ctx, link, "hash", time.Hour, ""); !errors.Is(err, mission.ErrNotFound) {
 		t.Errorf("a disabled account was enrolled: %v", err)
 	}
-	if err := db.RemoveUser(ctx, "ada", root); err != nil {
+	if err := db.RemoveUser(ctx, "ada", root, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.RemoveUser(ctx, "ada", root); !errors.Is(err, mission.ErrNotFound) {
+	if err := db.RemoveUser(ctx, "ada", root, nil); !errors.Is(err, mission.ErrNotFound) {
 		t.Error(err)
 	}
 	if all, err := db.Users(ctx); err != nil || len(all) != 0 {

@@ -38,6 +38,13 @@ func (db *DB) SetCertificates(ctx context.Context, login string, certificates []
 		if err := t.signOut(login); err != nil {
 			return err
 		}
+		// Whoever names a certificate could hold it, as whoever makes a link could
+		// open it.
+		maker, err := t.account(by.ID)
+		if err != nil {
+			return err
+		}
+		now.Vouched = slices.Compact(slices.Sorted(slices.Values(slices.Concat(u.Vouched, maker.VouchedBy(by.ID)))))
 		return t.putUser("user.certificates", now, by)
 	})
 	if err != nil {

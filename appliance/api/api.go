@@ -26,20 +26,21 @@ import (
 // Config is what the API stands on. Every interface must be set; the rest has
 // defaults.
 type Config struct {
-	Engine    Engine
-	Runs      Runs
-	Decisions Decisions
-	Missions  Missions
-	Samples   Samples
-	Models    Models
-	Policies  Policies
-	Blobs     Blobs
-	Sessions  Sessions
-	Upkeep    Upkeep
-	People    People
-	Accounts  Accounts
-	Vault     Vault
-	Secrets   Secrets
+	Engine     Engine
+	Runs       Runs
+	Decisions  Decisions
+	Missions   Missions
+	Samples    Samples
+	Models     Models
+	Policies   Policies
+	Blobs      Blobs
+	Sessions   Sessions
+	Upkeep     Upkeep
+	People     People
+	Accounts   Accounts
+	Vault      Vault
+	Secrets    Secrets
+	Governance Governance
 
 	Certificates       Certificates
 	ServiceKeys        ServiceKeys

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"skerry/appliance/govern"
 	"skerry/appliance/mission"
 )
 
@@ -53,12 +54,19 @@ func (a *API) note(ctx context.Context, operation string, err error) error {
 	case err == nil:
 		return a.record(ctx, operation, "ok", "")
 	case errors.Is(err, mission.ErrForbidden):
+	case ruled(err):
 	case errors.As(err, &problem) && (problem.Status == http.StatusForbidden || problem.Status == http.StatusUnauthorized):
 	case errors.As(err, &problem) && problem.Status == http.StatusTooManyRequests && !callerOf(ctx).signedIn():
 	default:
 		return a.record(ctx, operation, "failed", err.Error())
 	}
 	return a.noteRefusal(ctx, operation, err)
+}
+
+// ruled reports whether a rule of four eyes was why.
+func ruled(err error) bool {
+	var r *govern.Refusal
+	return errors.As(err, &r)
 }
 
 // refused records that a caller was refused, and returns what to answer.

@@ -143,7 +143,7 @@ func TestReadOnlyMode(t *testing.T) {
 	goOn := []string{"cancel-run", "check-store", "discard-upload", "new-link", "invite-person", "change-person", "remove-person", "invitee", "enrol", "remove-model", "sign-in", "sign-out", "stop-model", "validate-mission",
 		"seal", "remove-vault-admin", "remove-secret", "set-certificates", "revoke-key", "sign-in-certificate",
 		"ask-passkey", "sign-in-passkey", "offer-enrolment-passkey", "enrol-passkey", "set-password", "end-own-session", "end-other-sessions", "remove-passkey",
-		"end-sessions", "end-all-sessions", "try-directory"}
+		"end-sessions", "end-all-sessions", "try-directory", "reject-proposal", "withdraw-proposal", "end-waiver", "step-up"}
 	for _, o := range operations(s, run) {
 		before := s.changes()
 		w := s.do(ask{as: ada, method: o.method, path: o.path, body: o.body, header: headerFor(o.id)})

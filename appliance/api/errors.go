@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"skerry/appliance/govern"
 	"skerry/appliance/mission"
 )
 
@@ -84,9 +85,12 @@ func classify(err error) *Error {
 	var shown *Error
 	var tooLarge *http.MaxBytesError
 	var problems mission.Problems
+	var refused *govern.Refusal
 	switch {
 	case errors.As(err, &shown):
 		return shown
+	case errors.As(err, &refused):
+		return refusal(refused)
 	case errors.As(err, &problems):
 		return &Error{Status: http.StatusUnprocessableEntity, Code: "mission-invalid", Findings: Findings(problems),
 			Detail: "The mission has faults. Correct the lines that are named and send it again."}

@@ -39,6 +39,8 @@ func operations(s *site, run *storetest.Run) []operation {
 				id = "d-1"
 			case strings.Contains(template, "/models/"):
 				id = "starter"
+			case strings.Contains(template, "/proposals/"):
+				id = "P-1"
 			}
 			path := strings.NewReplacer("{login}", "bob", "{name}", "invoice", "{id}", id, "{input}", "document", "{file}", "routine-01.txt", "{upload}", strings.Repeat("a", 32), "{number}", "0").Replace(template)
 			path += map[string]string{"import-model": "?file=tiny.gguf", "remove-model": "?force=true"}[op.OperationID]
@@ -74,6 +76,16 @@ func bodyFor(id string, run *storetest.Run) string {
 		return `{"files":[{"name":"tiny.gguf","size":4}]}`
 	case "finish-upload":
 		return `{"file":"tiny.gguf"}`
+	case "approve-proposal":
+		return `{"digest":"d"}`
+	case "break-glass":
+		return `{"digest":"d","reason":"the site is down"}`
+	case "reject-proposal":
+		return `{"reason":"not now"}`
+	case "begin-waiver":
+		return `{"why":"one person"}`
+	case "step-up":
+		return `{"password":"x"}`
 	case "put-secret":
 		return `{"value":"x"}`
 	case "offer-enrolment-passkey":
@@ -109,7 +121,7 @@ func headerFor(id string) map[string]string {
 }
 
 func (s *site) changes() int {
-	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes + s.accounts.changes + s.keys
+	return s.engine.changed() + s.lib.changes + s.models.changes + s.puts + s.people.changes + s.accounts.changes + s.keys + s.govern.changes
 }
 
 // TestEveryOperationIsGuarded: whoever is not signed in gets 401, whoever has
@@ -121,7 +133,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 	s.put(run)
 	public := map[string]bool{"sign-in": true, "invitee": true, "enrol": true, "health": true, "client-certificate": true, "sign-in-certificate": true,
 		"sign-in-ways": true, "ask-passkey": true, "sign-in-passkey": true, "offer-enrolment-passkey": true, "enrol-passkey": true}
-	self := map[string]bool{"session": true, "sign-out": true, "version": true, "openapi": true, // about the caller, or about nothing
+	self := map[string]bool{"session": true, "sign-out": true, "step-up": true, "version": true, "openapi": true, // about the caller, or about nothing
 		"account": true, "set-password": true, "end-own-session": true, "end-other-sessions": true, "offer-passkey": true, "add-passkey": true, "remove-passkey": true}
 	guards := s.api.Guards()
 	ops := operations(s, run)
@@ -169,6 +181,7 @@ func TestGuardsLetThrough(t *testing.T) {
 	mutates := map[string]bool{"start-run": true, "cancel-run": true, "settle-decision": true, "save-draft": true, "publish-mission": true, "stop-model": true, "start-model": true,
 		"import-model": true, "begin-upload": true, "send-piece": true, "finish-upload": true, "discard-upload": true, "examine-model": true, "remove-model": true, "put-policy": true,
 		"add-person": true, "change-person": true, "invite-person": true, "remove-person": true,
+		"approve-proposal": true, "break-glass": true, "reject-proposal": true, "withdraw-proposal": true, "acknowledge-proposal": true, "begin-waiver": true, "end-waiver": true,
 		"set-password": true, "end-own-session": true, "end-other-sessions": true, "add-passkey": true, "remove-passkey": true, "end-sessions": true, "end-all-sessions": true,
 		"seal": true, "rotate-keys": true, "add-vault-admin": true, "remove-vault-admin": true, "put-secret": true, "remove-secret": true,
 		"renew-certificate": true, "replace-ca": true, "add-key": true, "revoke-key": true, "set-certificates": true}

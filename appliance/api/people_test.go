@@ -30,7 +30,7 @@ func (p *people) bob() api.Person {
 
 func (p *people) session(d time.Duration) (string, api.SessionInfo, error) {
 	b := p.bob()
-	return strings.Repeat("t", 43), api.SessionInfo{ID: "0011223344556677", Principal: policy.Principal{ID: b.Login, Name: b.Name, Roles: b.Roles}, CreatedAt: p.now(), ExpiresAt: p.now().Add(d)}, nil
+	return strings.Repeat("t", 43), api.SessionInfo{ID: "0011223344556677", Principal: policy.Principal{ID: b.Login, Name: b.Name, Roles: b.Roles}, CreatedAt: p.now(), ExpiresAt: p.now().Add(d), ConfirmedAt: p.now()}, nil
 }
 
 func (p *people) People(context.Context) ([]api.Person, error) { return []api.Person{p.bob()}, nil }
@@ -65,6 +65,13 @@ func (p *people) Enter(_ context.Context, login, password string, d time.Duratio
 		return "", api.SessionInfo{}, &api.Error{Status: http.StatusUnauthorized, Code: "sign-in-refused", Detail: "Login or password is wrong."}
 	}
 	return p.session(d)
+}
+
+func (p *people) Confirm(_ context.Context, login, password, _ string) error {
+	if login != "bob" || password != "zebra-1" {
+		return api.StepUpRefused()
+	}
+	return nil
 }
 
 func (p *people) Invited(_ context.Context, link string) (api.Person, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"skerry/appliance/govern"
 	"skerry/appliance/llm"
 	"skerry/appliance/policy"
 )
@@ -19,13 +20,16 @@ func (a *API) bindPolicy() {
 		access: asked, action: policy.ReadPolicy}, a.policySource)
 	bind(a, route[struct{}]{Operation: get("policy-versions", "/policy/versions", "policy", "Every version of the policy, and who activated which"),
 		access: asked, action: policy.ReadPolicy}, a.policyVersions)
-	bind(a, route[policyIn]{Operation: post("put-policy", "/policy", "policy", "Keep a version of the policy, and activate it if asked to"),
-		access: asked, action: policy.WritePolicy}, a.putPolicy)
+	put := post("put-policy", "/policy", "policy", "Keep a version of the policy, and activate it if asked to")
+	put.Description = "To activate it takes two people: the answer is 202 then, and has a proposal that another administrator has to approve."
+	bind(a, route[policyIn]{Operation: put, access: asked, action: policy.WritePolicy}, a.putPolicy)
+	mayWait[PolicyChange](a, "/policy", http.MethodPost)
 }
 
 type policyIn struct {
 	Activate bool   `query:"activate" doc:"Make it the active policy."`
 	Dry      bool   `query:"dry" doc:"Only say what would change; keep nothing."`
+	Note     string `query:"note" maxLength:"500" doc:"For whoever has to approve it."`
 	RawBody  []byte `contentType:"application/yaml"`
 }
 
@@ -39,6 +43,8 @@ type PolicyChange struct {
 	Broken  []string `json:"broken" doc:"Published missions that could not run under it, each with the first reason; with any it cannot be activated."`
 
 	Unexamined []string `json:"unexamined" doc:"Imported models that it puts into a pool and that were not examined as they are now, each with what to do; with any it cannot be activated."`
+
+	Proposal *ProposalRef `json:"proposal,omitempty" doc:"It is not active yet: another administrator has to approve it."`
 }
 
 // PolicyVersions is every version of the policy and the record of what was
@@ -72,46 +78,73 @@ func (a *API) policyVersions(ctx context.Context, _ *struct{}) (*body[PolicyVers
 	return &body[PolicyVersions]{list}, nil
 }
 
-func (a *API) putPolicy(ctx context.Context, in *policyIn) (*body[PolicyChange], error) {
-	p, broken, err := a.Policies.Check(ctx, in.RawBody)
+type policyOut struct {
+	Status int
+	Body   PolicyChange
+}
+
+func (a *API) putPolicy(ctx context.Context, in *policyIn) (*policyOut, error) {
+	if in.Activate && !in.Dry {
+		if err := a.needFresh(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c, err := a.fits(ctx, in.RawBody, in.Activate && !in.Dry)
+	if err != nil || in.Dry {
+		return &policyOut{http.StatusOK, c}, err
+	}
+	me := callerOf(ctx).who
+	kept, err := a.Policies.Put(ctx, in.RawBody, me)
+	if err != nil {
+		return nil, err
+	}
+	c.Version, c.Active = kept.Version, kept.Version == c.Before
+	if in.Activate && !c.Active {
+		p, err := a.Governance.Propose(ctx, me, govern.Change{Policy: &govern.Policy{Version: kept.Version, Digest: kept.Digest}}, in.Note)
+		if err != nil {
+			return nil, err
+		}
+		if c.Active = p.State == govern.Applied; !c.Active {
+			c.Proposal, _ = waiting(&Waiting{p})
+		}
+	}
+	return &policyOut{outcome(c.Proposal, http.StatusOK), c}, nil
+}
+
+// fits says what a document changes, and refuses to have it activated where
+// something keeps it from that.
+func (a *API) fits(ctx context.Context, source []byte, activate bool) (PolicyChange, error) {
+	p, broken, err := a.Policies.Check(ctx, source)
 	var problems policy.Problems
 	if errors.As(err, &problems) {
-		return nil, &Error{Status: http.StatusUnprocessableEntity, Code: "policy-invalid", Findings: Findings(problems),
+		return PolicyChange{}, &Error{Status: http.StatusUnprocessableEntity, Code: "policy-invalid", Findings: Findings(problems),
 			Detail: "The policy has faults. Correct the lines that are named and send it again."}
 	}
 	if err != nil {
-		return nil, err
+		return PolicyChange{}, err
 	}
 	before := a.Policies.Active()
 	c := PolicyChange{Digest: p.Digest, Before: before.Version, Changes: before.Changes(p), Broken: broken}
 	if c.Unexamined, err = a.unexamined(ctx, before, p); err != nil {
-		return nil, err
+		return c, err
 	}
-	if in.Dry {
-		return &body[PolicyChange]{c}, nil
-	}
-	if in.Activate && len(broken) > 0 {
+	if activate && len(broken) > 0 {
 		e := &Error{Status: http.StatusConflict, Code: "missions-broken",
 			Detail: "Under this policy some published missions could not run. Publish versions that fit it first, or keep what they need: " + strings.Join(broken, "; ") + "."}
 		for _, b := range broken {
 			e.Findings = append(e.Findings, Finding{Message: b})
 		}
-		return nil, e
+		return c, e
 	}
-	if in.Activate && len(c.Unexamined) > 0 {
+	if activate && len(c.Unexamined) > 0 {
 		e := &Error{Status: http.StatusConflict, Code: "models-unexamined",
 			Detail: "This policy puts models into pools that were not examined on this host as they are now. " + strings.Join(c.Unexamined, "; ") + ". Activate it again after that."}
 		for _, u := range c.Unexamined {
 			e.Findings = append(e.Findings, Finding{Message: u})
 		}
-		return nil, e
+		return c, e
 	}
-	kept, err := a.Policies.Put(ctx, in.RawBody, in.Activate, callerOf(ctx).who)
-	if err != nil {
-		return nil, err
-	}
-	c.Version, c.Active = kept.Version, in.Activate || kept.Version == before.Version
-	return &body[PolicyChange]{c}, nil
+	return c, nil
 }
 
 // unexamined names the imported models that p puts into a pool, where before had

@@ -281,11 +281,12 @@ type Policies interface {
 	// the first reason.
 	Check(ctx context.Context, source []byte) (p *policy.Policy, broken []string, err error)
 
-	// Put keeps source, which Check has passed, as a version of the policy, and
-	// makes it the active one if activate is set. Runs under way stay with the
-	// version that they began with, but a clearance that the active one
-	// withdraws ends at once.
-	Put(ctx context.Context, source []byte, activate bool, by policy.Principal) (*policy.Policy, error)
+	// Put keeps source, which Check has passed, as a version of the policy. To
+	// make it the active one is a governed change.
+	Put(ctx context.Context, source []byte, by policy.Principal) (*policy.Policy, error)
+
+	// Source returns the file of a version.
+	Source(ctx context.Context, version int) ([]byte, error)
 }
 
 // Blobs keeps documents by their digest.
@@ -308,6 +309,11 @@ type Sessions interface {
 	// Session returns the session of a token.
 	Session(ctx context.Context, token string) (SessionInfo, error)
 
+	// Confirm goes on with the session of a token under a new one: whoever is
+	// behind it has proven anew who they are. With a link, that is the proof, and
+	// it is used up.
+	Confirm(ctx context.Context, token, link string) (next string, s SessionInfo, err error)
+
 	// RevokeSession ends the session with the given id.
 	RevokeSession(ctx context.Context, id string) error
 }
@@ -322,4 +328,6 @@ type SessionInfo struct {
 	Recheck   time.Time // it ends then, unless a directory is asked before; zero = there is none
 
 	Certificate string // SHA-256 of the client certificate that it is bound to, hex; empty = none
+
+	ConfirmedAt time.Time // when they have last proven who they are
 }

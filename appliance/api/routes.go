@@ -37,6 +37,8 @@ func (a *API) routes() {
 	a.bindSecrets()
 	a.bindTLS()
 	a.bindServiceKeys()
+	a.bindGovern()
+	a.bindStepUp()
 	neverNull(a.huma.OpenAPI())
 }
 
@@ -76,6 +78,8 @@ type route[I any] struct {
 	// makes room, or because it cannot wait: who must not get in any more. Whatever
 	// else changes something is refused there.
 	always bool
+	// fresh: whoever asks has proven within [govern.FreshFor] who they are.
+	fresh bool
 }
 
 // reveals says whether an operation that changes nothing shows what is
@@ -115,6 +119,9 @@ func bind[I, O any](a *API, r route[I], handle func(context.Context, *I) (*O, er
 		}
 		if err == nil && unsafe(op.Method) && !r.always {
 			err = a.ReadOnly()
+		}
+		if err == nil && r.fresh {
+			err = a.needFresh(ctx.Context())
 		}
 		if err != nil {
 			g := humagin.Unwrap(ctx)

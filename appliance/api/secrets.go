@@ -49,9 +49,9 @@ func (a *API) bindSecrets() {
 	bind(a, route[struct{}]{Operation: get("secrets", "/secrets", "vault", "Secrets that were set, without their values"),
 		access: asked, action: policy.Administer}, a.secrets)
 	bind(a, route[secretIn]{Operation: operation("put-secret", http.MethodPut, "/secrets/{name}", "vault", "Set a secret, or replace it"),
-		access: asked, action: policy.Administer}, a.putSecret)
+		access: asked, action: policy.Administer, fresh: true}, a.putSecret)
 	bind(a, route[secretName]{Operation: operation("remove-secret", http.MethodDelete, "/secrets/{name}", "vault", "Remove a secret"),
-		access: asked, action: policy.Administer, always: true}, a.removeSecret)
+		access: asked, action: policy.Administer, always: true, fresh: true}, a.removeSecret)
 }
 
 func (a *API) secrets(ctx context.Context, _ *struct{}) (*body[[]Secret], error) {

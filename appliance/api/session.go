@@ -204,6 +204,7 @@ func (a *API) describeSession(ctx context.Context, c *caller, language string) S
 	if c.token != "" {
 		s.CSRF = csrf(c.token)
 	}
+	s.Proof, s.FreshUntil = proofOf(c), a.freshUntil(c)
 	return s
 }
 

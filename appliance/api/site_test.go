@@ -36,6 +36,7 @@ type site struct {
 	accounts *accounts
 	puts     int // versions of the policy
 	keys     int // changes of the vault, of certificates and of service keys
+	govern   *governance
 	lib      *library
 	log      *bytes.Buffer
 	now      *clock
@@ -76,11 +77,11 @@ func newSite(t *testing.T, change ...func(*api.Config)) *site {
 			t.Error(err)
 		}
 	})
-	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}, people: &people{now: now.Now}, accounts: &accounts{}}
+	s := &site{t: t, db: db, log: &bytes.Buffer{}, now: now, lib: newLibrary(), models: &models{}, people: &people{now: now.Now}, accounts: &accounts{}, govern: &governance{now: now.Now}}
 	s.engine = &engine{db: db, n: 100}
 	c := api.Config{
 		Engine: s.engine, Runs: runs{db}, Decisions: decisions{db}, Missions: s.lib, Samples: samples{}, Models: s.models, Policies: policies{&s.puts},
-		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Accounts: s.accounts, Vault: keys{&s.keys}, Secrets: secrets{&s.keys}, Certificates: shown{&s.keys}, ServiceKeys: serviceKeys{db, &s.keys},
+		Blobs: db, Sessions: sessions{db}, Upkeep: upkeep{db}, People: s.people, Accounts: s.accounts, Vault: keys{&s.keys}, Secrets: secrets{&s.keys}, Certificates: shown{&s.keys}, ServiceKeys: serviceKeys{db, &s.keys}, Governance: s.govern,
 		Now: now.Now, Log: slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Build: api.Version{Version: "v1.2.3", Commit: "abc", Go: "go", Target: "linux/amd64"}, Schema: []byte(`{"$schema":"x"}`),
 		UI:             fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>Skerry</title>")}, "assets/app-1a2b.js": {Data: []byte("let a")}},
@@ -228,6 +229,11 @@ type sessions struct{ *store.DB }
 func (s sessions) Redeem(ctx context.Context, link string, lifetime time.Duration, note string) (string, api.SessionInfo, error) {
 	token, info, err := s.DB.Redeem(ctx, link, lifetime, note)
 	return token, api.SessionInfo(info), err
+}
+
+func (s sessions) Confirm(ctx context.Context, token, link string) (string, api.SessionInfo, error) {
+	next, info, err := s.DB.Confirm(ctx, token, link)
+	return next, api.SessionInfo(info), err
 }
 
 func (s sessions) Session(ctx context.Context, token string) (api.SessionInfo, error) {
@@ -538,9 +544,13 @@ func (policies) Versions(context.Context) (api.PolicyVersions, error) {
 	return api.PolicyVersions{Versions: []api.PolicyVersion{{Version: 3, Active: true, SavedBy: "ada"}}}, nil
 }
 
-func (p policies) Put(context.Context, []byte, bool, policy.Principal) (*policy.Policy, error) {
+func (p policies) Put(context.Context, []byte, policy.Principal) (*policy.Policy, error) {
 	*p.put++
-	return &policy.Policy{Version: 4}, nil
+	return &policy.Policy{Version: 4, Digest: "d4"}, nil
+}
+
+func (policies) Source(_ context.Context, version int) ([]byte, error) {
+	return []byte(fmt.Sprintf("# %d\nclasses: []\n", version)), nil
 }
 
 type upkeep struct{ *store.DB }

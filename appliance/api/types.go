@@ -21,6 +21,9 @@ type Session struct {
 	Notices  []Notice         `json:"notices" doc:"What everyone on this site should know."`
 	Currency string           `json:"currency" doc:"Code of the currency that costs are in, like EUR."`
 	MaxBytes int64            `json:"maxUploadBytes" doc:"Largest document that is taken in."`
+
+	Proof      string     `json:"proof,omitempty" enum:"password,link" doc:"What POST /session/step-up takes; absent = the caller never needs it."`
+	FreshUntil *time.Time `json:"freshUntil,omitempty" doc:"Until then nothing more has to be proven."`
 }
 
 // Notice is something that everyone on the site should know, for example that
@@ -29,6 +32,7 @@ type Notice struct {
 	Code   string       `json:"code" doc:"Name that programs may branch on, like starter-models."`
 	Text   mission.Text `json:"text"`
 	Urgent bool         `json:"urgent,omitempty" doc:"It stays until it no longer holds; nobody can put it aside."`
+	Stays  bool         `json:"stays,omitempty" doc:"Nobody can put it aside, and it is not urgent."`
 }
 
 // MissionEntry is a mission in a list: the version that new runs use, and the

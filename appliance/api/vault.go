@@ -21,7 +21,8 @@ type Vault interface {
 	Rotate(ctx context.Context, by policy.Principal) error
 
 	// AddAdmin lets one more open the vault, with an age recipient or with a
-	// passphrase.
+	// passphrase. Like RemoveAdmin it takes two people: where it was only proposed,
+	// the error is a [*Waiting].
 	AddAdmin(ctx context.Context, by policy.Principal, name, recipient, passphrase string) error
 
 	// RemoveAdmin takes one away, or returns an error wrapping
@@ -37,6 +38,8 @@ type VaultStatus struct {
 	Key    int          `json:"key,omitempty" doc:"Number of the data key that seals; only while open."`
 	Since  *time.Time   `json:"since,omitempty" doc:"When that data key was made; only while open."`
 	Keys   int          `json:"keys,omitempty" doc:"Data keys that something may still be sealed with; only while open."`
+
+	Proposal *ProposalRef `json:"proposal,omitempty" doc:"In an answer to a change: nothing has changed yet, another administrator has to approve this."`
 }
 
 // VaultAdmin is somebody who can open the vault.
@@ -69,10 +72,12 @@ func (a *API) bindVault() {
 	bind(a, route[struct{}]{Operation: post("rotate-keys", "/vault/rotate", "vault", "Begin a new data key"),
 		access: asked, action: policy.Administer, leaves: true}, a.rotateKeys)
 	bind(a, route[newAdminIn]{Operation: post("add-vault-admin", "/vault/admins", "vault", "Let one more open the vault"),
-		access: asked, action: policy.Administer, leaves: true}, a.addVaultAdmin)
+		access: asked, action: policy.Administer, leaves: true, fresh: true}, a.addVaultAdmin)
 	// Who may open it no longer does not wait for room; sealing anew does.
 	bind(a, route[adminIn]{Operation: operation("remove-vault-admin", http.MethodDelete, "/vault/admins/{name}", "vault", "Let somebody open the vault no longer; root key and data key become new"),
-		access: asked, action: policy.Administer, leaves: true, always: true}, a.removeVaultAdmin)
+		access: asked, action: policy.Administer, leaves: true, always: true, fresh: true}, a.removeVaultAdmin)
+	mayWait[VaultStatus](a, "/vault/admins", http.MethodPost)
+	mayWait[VaultStatus](a, "/vault/admins/{name}", http.MethodDelete)
 }
 
 func (a *API) vaultStatus(context.Context, *struct{}) (*body[VaultStatus], error) {
@@ -95,18 +100,25 @@ func (a *API) rotateKeys(ctx context.Context, _ *struct{}) (*body[VaultStatus], 
 	return &body[VaultStatus]{a.Vault.Status()}, nil
 }
 
-func (a *API) addVaultAdmin(ctx context.Context, in *newAdminIn) (*body[VaultStatus], error) {
-	a.Log.InfoContext(ctx, "vault admin added", "name", in.Body.Name, "by", callerOf(ctx).who.ID)
-	if err := a.Vault.AddAdmin(ctx, callerOf(ctx).who, in.Body.Name, in.Body.Recipient, in.Body.Passphrase); err != nil {
-		return nil, err
-	}
-	return &body[VaultStatus]{a.Vault.Status()}, nil
+func (a *API) addVaultAdmin(ctx context.Context, in *newAdminIn) (*vaultOut, error) {
+	return a.vaultAnswer(a.Vault.AddAdmin(ctx, callerOf(ctx).who, in.Body.Name, in.Body.Recipient, in.Body.Passphrase))
 }
 
-func (a *API) removeVaultAdmin(ctx context.Context, in *adminIn) (*body[VaultStatus], error) {
-	a.Log.InfoContext(ctx, "vault admin removed", "name", in.Name, "by", callerOf(ctx).who.ID)
-	if err := a.Vault.RemoveAdmin(ctx, callerOf(ctx).who, in.Name); err != nil {
+type vaultOut struct {
+	Status int
+	Body   VaultStatus
+}
+
+func (a *API) vaultAnswer(err error) (*vaultOut, error) {
+	ref, err := waiting(err)
+	if err != nil {
 		return nil, err
 	}
-	return &body[VaultStatus]{a.Vault.Status()}, nil
+	s := a.Vault.Status()
+	s.Proposal = ref
+	return &vaultOut{outcome(ref, http.StatusOK), s}, nil
+}
+
+func (a *API) removeVaultAdmin(ctx context.Context, in *adminIn) (*vaultOut, error) {
+	return a.vaultAnswer(a.Vault.RemoveAdmin(ctx, callerOf(ctx).who, in.Name))
 }

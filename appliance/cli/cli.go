@@ -120,6 +120,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.AddCommand(
 		serveCommand(g), initCommand(g), userCommand(g), directoryCommand(g),
 		missionCommand(g), runCommand(g), decisionCommand(g), modelCommand(g), policyCommand(g),
+		proposalCommand(g), waiverCommand(g),
 		vaultCommand(g), secretCommand(g), tlsCommand(g), keyCommand(g), auditCommand(g), backupCommand(g), restoreCommand(g), doctorCommand(g),
 		versionCommand(g), licencesCommand(g),
 	)

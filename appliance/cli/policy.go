@@ -69,9 +69,10 @@ func policyListCommand(g *globals) *cobra.Command {
 
 func policyPutCommand(g *globals) *cobra.Command {
 	var activate, dry bool
+	var note string
 	c := &cobra.Command{
 		Use:   "put FILE",
-		Short: "Keep a version of the policy; --activate makes it the active one",
+		Short: "Keep a version of the policy; --activate makes it the active one, or proposes to",
 		Long: "Says what is different from the active policy. Runs under way stay with the version that they began\n" +
 			"with, but a clearance that the active one withdraws ends at once.",
 		Args: cobra.ExactArgs(1),
@@ -84,7 +85,7 @@ func policyPutCommand(g *globals) *cobra.Command {
 				return exit{ExitUsage, errors.New("--activate and --dry-run exclude each other")}
 			}
 			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
-				p, err := a.PutPolicy(ctx, source, activate, dry)
+				p, err := a.PutPolicyNoted(ctx, source, activate, dry, note)
 				var refused *api.Problem
 				if errors.As(err, &refused) && len(refused.Errors) > 0 {
 					return errors.New(faults(args[0], refused))
@@ -98,6 +99,7 @@ func policyPutCommand(g *globals) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&activate, "activate", false, "make it the active policy")
+	c.Flags().StringVar(&note, "note", "", "`TEXT` for whoever has to approve it")
 	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would change")
 	return c
 }
@@ -117,6 +119,9 @@ func (g *globals) changed(p *api.PolicyChange, file string) {
 		fmt.Fprintln(g.Out, "before it can be activated:", oneLine(u))
 	}
 	switch {
+	case p.Proposal != nil:
+		fmt.Fprintf(g.Out, "policy version %d is kept; version %d stays active\n", p.Version, p.Before)
+		g.proposed(p.Proposal)
 	case p.Version == 0:
 		fmt.Fprintln(g.Out, "nothing was kept")
 	case p.Active && p.Version == p.Before:

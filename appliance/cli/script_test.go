@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"slapd": startDirectory, "appendconfig": appendConfig},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"slapd": startDirectory, "appendconfig": appendConfig, "person": personCommand},
 		Setup: func(e *testscript.Env) error {
 			// A socket's path must be short, and a script's own folder is not.
 			data, err := os.MkdirTemp("", "skerry")
@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Defer(func() { _ = os.RemoveAll(data) })
+			e.Values[peopleKey{}] = map[string]*browser{}
 			e.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("XDG_DATA_HOME", data)
 			e.Setenv("DATA", filepath.Join(data, "skerry"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +96,7 @@ func explainOpen(err error) error {
 func initCommand(g *globals) *cobra.Command {
 	var ifNeeded bool
 	var auditors, hosts []string
-	var listen string
+	var listen, waiver string
 	var admins adminFlags
 	c := &cobra.Command{
 		Use:   "init",
@@ -103,11 +104,15 @@ func initCommand(g *globals) *cobra.Command {
 		Long:  "Everything in it is sealed for the admins that are named. Without any, a key file beside the\ndata directory opens it at every start, which suits evaluation: it does not protect a stolen host.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("single-person") && strings.TrimSpace(waiver) == "" {
+				return exit{ExitUsage, errors.New("--single-person needs the reason why there is no second person, for whoever asks later")}
+			}
 			list, err := g.admins(admins)
 			if err != nil {
 				return err
 			}
 			config := appliance.NewConfig(g.data, listen, hosts)
+			list.Single = waiver
 			done, err := appliance.Init(c.Context(), config, list, auditors...)
 			if errors.Is(err, appliance.ErrInitialised) && ifNeeded {
 				fmt.Fprintln(g.Out, "data directory:", g.data)
@@ -125,6 +130,12 @@ func initCommand(g *globals) *cobra.Command {
 			if done.CA != "" {
 				fmt.Fprintf(g.Out, "HTTPS on %s with a CA of its own: clients take it from skerry tls export, and compare its SHA-256:\n%s\n", config.Listen, done.CA)
 			}
+			if done.Waiver != "" {
+				fmt.Fprintln(g.Out, "single person: what takes two people elsewhere takes one here, which every page says:", oneLine(done.Waiver))
+			} else {
+				fmt.Fprintln(g.Out, "changes of policy, administrators, approvers, auditors and the vault take two people; make two accounts first:")
+				fmt.Fprintln(g.Out, "  skerry user add ann --role admin && skerry user add bob --role admin")
+			}
 			if e := done.Audit; e != nil {
 				fmt.Fprintf(g.Out, "audit log of %s, sealed to %d auditors: %s\n", e.Origin(), len(e.Recipients), filepath.Join(done.Data, appliance.AuditDir))
 				fmt.Fprintln(g.Out, "auditors: take a copy of its enrolment.json with you, and write down its fingerprint:")
@@ -139,6 +150,7 @@ func initCommand(g *globals) *cobra.Command {
 	c.Flags().StringArrayVar(&auditors, "auditor", nil, "age `RECIPIENT` (age1pq1…, age1…) of an auditor, from skerry audit keygen; at least two")
 	c.Flags().StringVar(&listen, "listen", "", "address to serve on, for example 0.0.0.0:8443 for the network; default 127.0.0.1:8080")
 	c.Flags().StringArrayVar(&hosts, "host", nil, "`NAME` or address that people use for this host; makes a CA, and serves HTTPS. May be repeated")
+	c.Flags().StringVar(&waiver, "single-person", "", "`REASON` why governed changes take one person on this site instead of two; every page shows it")
 	c.Flags().BoolVar(&ifNeeded, "if-needed", false, "do nothing if there is one already")
 	return c
 }

@@ -74,7 +74,7 @@ func userAdd(g *globals) *cobra.Command {
 			}
 			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
 				i, err := api.AddPerson(ctx, p)
-				if err != nil {
+				if err != nil || g.proposed(i.Proposal) {
 					return err
 				}
 				return g.printInvitation(i)
@@ -82,6 +82,7 @@ func userAdd(g *globals) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&p.Name, "name", "", "`NAME` that others read; default the login")
+	c.Flags().StringVar(&p.Note, "note", "", "`TEXT` for whoever has to approve it")
 	c.Flags().StringArrayVar(&p.Roles, "role", []string{}, "`ROLE`, may be repeated: viewer, user, approver, author, admin, auditor")
 	return c
 }
@@ -130,7 +131,7 @@ func userState(p api.Person) string {
 }
 
 func userSet(g *globals) *cobra.Command {
-	var name string
+	var name, note string
 	var roles []string
 	var disable, enable, none bool
 	c := &cobra.Command{
@@ -138,7 +139,7 @@ func userSet(g *globals) *cobra.Command {
 		Short: "Change an account; whoever gets other roles or is disabled is signed out",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			change := api.PersonChange{Roles: roles}
+			change := api.PersonChange{Roles: roles, Note: note}
 			if name != "" {
 				change.Name = &name
 			}
@@ -153,7 +154,7 @@ func userSet(g *globals) *cobra.Command {
 			}
 			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
 				p, err := api.ChangePerson(ctx, args[0], change)
-				if err != nil {
+				if err != nil || g.proposed(p.Proposal) {
 					return err
 				}
 				fmt.Fprintf(g.Out, "%s (%s): %s\n", p.Login, p.Name, strings.Join(append(p.Roles, userState(p)), ", "))
@@ -162,6 +163,7 @@ func userSet(g *globals) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "`NAME` that others read")
+	c.Flags().StringVar(&note, "note", "", "`TEXT` for whoever has to approve it")
 	c.Flags().StringArrayVar(&roles, "role", nil, "`ROLE`; all that they have afterwards, may be repeated")
 	c.Flags().BoolVar(&none, "no-roles", false, "take all roles away")
 	c.Flags().BoolVar(&disable, "disable", false, "keep them from signing in")
@@ -177,7 +179,13 @@ func userRemove(g *globals) *cobra.Command {
 		Short: "Take an account away; what its person did stays on record",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error { return api.RemovePerson(ctx, args[0]) })
+			return g.connected(c.Context(), func(ctx context.Context, api *client.Client) error {
+				r, err := api.RemovePerson(ctx, args[0])
+				if err == nil {
+					g.proposed(r.Proposal)
+				}
+				return err
+			})
 		},
 	}
 }

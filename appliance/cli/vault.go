@@ -263,7 +263,7 @@ func vaultAdminsCommand(g *globals) *cobra.Command {
 			}
 			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
 				s, err := a.AddVaultAdmin(ctx, n)
-				if err != nil {
+				if err != nil || g.proposed(s.Proposal) {
 					return err
 				}
 				g.printVault(s)
@@ -280,7 +280,7 @@ func vaultAdminsCommand(g *globals) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return g.connected(c.Context(), func(ctx context.Context, a *client.Client) error {
 				s, err := a.RemoveVaultAdmin(ctx, args[0])
-				if err != nil {
+				if err != nil || g.proposed(s.Proposal) {
 					return err
 				}
 				g.printVault(s)

@@ -66,6 +66,10 @@ var grants = map[Action][]string{
 	ReadPeople:     {Admin, Auditor},
 	WritePeople:    {Admin},
 	Administer:     {Admin},
+	ReadProposals:  {Admin, Auditor},
+	ProposeChanges: {Admin},
+	ApproveChanges: {Admin},
+	BreakGlass:     {Admin},
 }
 
 // settlers are the roles that a queue may give its decisions to: people who act.

@@ -60,7 +60,7 @@ func TestQueueCannotGrantAServiceOrAuditor(t *testing.T) {
 // TestCanAlwaysSaysWhy, and more roles never allow less.
 func TestCanAlwaysSaysWhy(t *testing.T) {
 	p := parse(t, small)
-	actions := []Action{"", "x", ReadRuns, StartRun, CancelRun, ReadDecisions, Settle, ReadMissions, WriteMissions, PublishMission, ReadModels, OperateModels, ReadPolicy, ReadAudit, Backup, Administer}
+	actions := []Action{"", "x", ReadRuns, StartRun, CancelRun, ReadDecisions, Settle, ReadMissions, WriteMissions, PublishMission, ReadModels, OperateModels, ReadPolicy, ReadAudit, Backup, Administer, ReadProposals, ProposeChanges, ApproveChanges, BreakGlass}
 	roles := rapid.SliceOf(rapid.SampledFrom(append(Roles(), "root", "")))
 	rapid.Check(t, func(t *rapid.T) {
 		who := Principal{ID: rapid.SampledFrom([]string{"", "a"}).Draw(t, "id"), Roles: roles.Draw(t, "roles")}

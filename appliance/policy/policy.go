@@ -190,6 +190,10 @@ const (
 	ReadPeople     Action = "people:read"
 	WritePeople    Action = "people:write"
 	Administer     Action = "site:administer"
+	ReadProposals  Action = "changes:read"
+	ProposeChanges Action = "changes:propose"
+	ApproveChanges Action = "changes:approve" // of others; package govern says whose
+	BreakGlass     Action = "changes:alone"
 )
 
 // Object is what an action is about; unused fields stay empty.

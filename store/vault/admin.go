@@ -56,6 +56,10 @@ type NewAdmin struct {
 	Recipient  string
 	KeyFile    bool   // the identity lies in a file of this host
 	Passphrase string // instead of Recipient
+
+	// Identity is the age file of the identity that Recipient belongs to, which a
+	// passphrase opens; [Vault.Prepare] makes it.
+	Identity []byte
 }
 
 const (
@@ -99,12 +103,16 @@ func (v *Vault) enrol(r *ring, n NewAdmin) error {
 		a.Kind = ByKeyFile
 	}
 	if n.Passphrase != "" {
-		a.Kind = ByPassphrase
-		recipient, err := v.passphraseIdentity(n)
-		if err != nil {
+		var err error
+		if n, err = v.Prepare(n); err != nil {
+			return err
+		}
+	}
+	if n.Identity != nil {
+		a.Kind, a.Recipient = ByPassphrase, n.Recipient
+		if err := v.writeFile(filepath.Join(v.dir, adminsName, n.Name+identitySuffix), n.Identity); err != nil {
 			return fmt.Errorf("admin %s: %w", n.Name, err)
 		}
-		a.Recipient = recipient
 	}
 	if err := v.wrap(r, a, v.page); err != nil {
 		return err
@@ -113,32 +121,41 @@ func (v *Vault) enrol(r *ring, n NewAdmin) error {
 	return nil
 }
 
-// passphraseIdentity makes an age identity for an admin and keeps it encrypted
-// to the passphrase. The root key is wrapped to the identity, so that it can be
-// wrapped anew when it changes, without the passphrase.
-func (v *Vault) passphraseIdentity(n NewAdmin) (recipient string, err error) {
-	if n.Recipient != "" || n.KeyFile {
-		return "", errors.New("give either a recipient or a passphrase")
-	}
-	if len(n.Passphrase) < MinPassphrase {
-		return "", fmt.Errorf("the passphrase has %d characters; whoever has the disk can try as many as they like, so it needs %d at least", len(n.Passphrase), MinPassphrase)
+// Prepare checks what can be known of an admin before they are added. It makes an
+// age identity for one who has a passphrase, and encrypts it to that: the root
+// key is wrapped to the identity, so that it can be wrapped anew when it changes,
+// without the passphrase, which is not in what it returns.
+func (v *Vault) Prepare(n NewAdmin) (NewAdmin, error) {
+	fail := func(err error) (NewAdmin, error) { return NewAdmin{}, fmt.Errorf("admin %s: %w", n.Name, err) }
+	switch {
+	case !adminForm.MatchString(n.Name):
+		return NewAdmin{}, fmt.Errorf("admin %q: use 1 to 32 lower-case letters, digits and dashes for the name", n.Name)
+	case n.Passphrase == "":
+		if _, err := ParseRecipient(n.Recipient); err != nil {
+			return fail(fmt.Errorf("recipient: %w", err))
+		}
+		return n, nil
+	case n.Recipient != "" || n.KeyFile || n.Identity != nil:
+		return fail(errors.New("give either a recipient or a passphrase"))
+	case len(n.Passphrase) < MinPassphrase:
+		return fail(fmt.Errorf("the passphrase has %d characters; whoever has the disk can try as many as they like, so it needs %d at least", len(n.Passphrase), MinPassphrase))
 	}
 	identity, err := age.GenerateHybridIdentity()
 	if err != nil {
-		return "", err
+		return fail(err)
 	}
 	lock, err := age.NewScryptRecipient(n.Passphrase)
 	if err != nil {
-		return "", err
+		return fail(err)
 	}
 	if v.options.WorkFactor != 0 {
 		lock.SetWorkFactor(v.options.WorkFactor)
 	}
 	file, err := encrypt([]byte(identity.String()+"\n"), lock)
 	if err != nil {
-		return "", err
+		return fail(err)
 	}
-	return identity.Recipient().String(), v.writeFile(filepath.Join(v.dir, adminsName, n.Name+identitySuffix), file)
+	return NewAdmin{Name: n.Name, Recipient: identity.Recipient().String(), Identity: file}, nil
 }
 
 // MinPassphrase is the least length of a passphrase, in bytes.

@@ -135,6 +135,8 @@ export class Fake {
         return json(res, people);
       case "keys":
         return json(res, keys);
+      case "proposals":
+        return json(res, { proposals: [] });
       case "audit":
         return json(res, audit);
       case "version":

@@ -11,12 +11,12 @@ export class Skerry {
   /** What it printed, for the report of a failed start. */
   private output = "";
 
-  /** Starts serving and returns the address. config is added to its configuration. */
-  async start({ config = "", listen = "127.0.0.1:0" } = {}): Promise<string> {
+  /** Starts serving and returns the address. config is added to its configuration; with four eyes, governed changes take two people. */
+  async start({ config = "", listen = "127.0.0.1:0", fourEyes = false } = {}): Promise<string> {
     if (!existsSync(this.binary)) {
       throw new Error(`there is no ${this.binary}: run "make build", or set SKERRY_BIN to a built binary`);
     }
-    execFileSync(this.binary, ["init", "--data", this.dir]);
+    execFileSync(this.binary, ["init", "--data", this.dir, ...(fourEyes ? [] : ["--single-person", "a test"])]);
     appendFileSync(join(this.dir, "config.yaml"), config);
     const child = spawn(this.binary, ["serve", "--data", this.dir, "--listen", listen], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -37,6 +37,14 @@ export class Skerry {
   /** A one-time sign-in link, as "skerry user link" prints it. */
   link(): string {
     return execFileSync(this.binary, ["user", "link", "--data", this.dir], { encoding: "utf8" }).trim();
+  }
+
+  /** What a command of skerry prints. */
+  run(...args: string[]): string {
+    return execFileSync(this.binary, [...args, "--data", this.dir], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   }
 
   async stop() {

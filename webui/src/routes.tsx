@@ -16,6 +16,8 @@ const ModelsPage = lazy(() => import("./model/models-page.tsx"));
 const AuditPage = lazy(() => import("./audit/audit-page.tsx"));
 const PeoplePage = lazy(() => import("./people/people-page.tsx"));
 const AccountPage = lazy(() => import("./account/account-page.tsx"));
+const ProposalsPage = lazy(() => import("./govern/proposals-page.tsx"));
+const ProposalPage = lazy(() => import("./govern/proposal-page.tsx"));
 const AboutPage = lazy(() => import("./about/about-page.tsx"));
 
 /** Every page by its address. Each but the first is loaded when it is opened. */
@@ -37,6 +39,8 @@ export const router = createBrowserRouter([
       { path: "audit", Component: AuditPage },
       { path: "people", Component: PeoplePage },
       { path: "account", Component: AccountPage },
+      { path: "proposals", Component: ProposalsPage },
+      { path: "proposals/:id", Component: ProposalPage },
       { path: "about", Component: AboutPage },
       { path: "*", Component: NotFound },
     ],

@@ -76,6 +76,11 @@ func (c *Client) PolicyVersions(ctx context.Context) (api.PolicyVersions, error)
 // PutPolicy keeps a version of the policy and, with activate, makes it the
 // active one; dry only says what would change.
 func (c *Client) PutPolicy(ctx context.Context, source []byte, activate, dry bool) (api.PolicyChange, error) {
-	q := query("/policy", "activate", strconv.FormatBool(activate), "dry", strconv.FormatBool(dry))
+	return c.PutPolicyNoted(ctx, source, activate, dry, "")
+}
+
+// PutPolicyNoted is [Client.PutPolicy] with a note for whoever has to approve it.
+func (c *Client) PutPolicyNoted(ctx context.Context, source []byte, activate, dry bool, note string) (api.PolicyChange, error) {
+	q := query("/policy", "activate", strconv.FormatBool(activate), "dry", strconv.FormatBool(dry), "note", note)
 	return answer[api.PolicyChange](c.call(ctx, http.MethodPost, q, yaml(), bytes.NewReader(source)))
 }

@@ -28,11 +28,7 @@ func (c *Client) InvitePerson(ctx context.Context, login string) (api.Invitation
 	return send[api.Invitation](ctx, c, http.MethodPost, path("people", login, "link"), nil)
 }
 
-// RemovePerson takes an account away.
-func (c *Client) RemovePerson(ctx context.Context, login string) error {
-	resp, err := c.call(ctx, http.MethodDelete, path("people", login), nil, nil)
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+// RemovePerson takes an account away, or proposes to.
+func (c *Client) RemovePerson(ctx context.Context, login string) (api.Removal, error) {
+	return send[api.Removal](ctx, c, http.MethodDelete, path("people", login), nil)
 }

@@ -43,6 +43,9 @@ export type ServiceKey = Schemas["ServiceKey"];
 export type NewServiceKey = Schemas["NewServiceKey"];
 export type GivenKey = Schemas["GivenKey"];
 export type SignIn = Schemas["SignIn"];
+export type Proof = Schemas["Proof"];
+export type ProposalEntry = Schemas["ProposalEntry"];
+export type ProposalRef = Schemas["ProposalRef"];
 export type Enrolment = Schemas["Enrolment"];
 export type Account = Schemas["Account"];
 export type OwnSession = Schemas["OwnSession"];
@@ -65,6 +68,15 @@ export function holdCsrfToken(token: string) {
 }
 
 async function send(request: Request): Promise<Response> {
+  // Only what is small is kept for a second time: no upload needs a proof.
+  const small = request.body === null || request.headers.get("Content-Type") === "application/json";
+  const again = request.method !== "GET" && small ? request.clone() : undefined;
+  const response = await sendOnce(request);
+  if (!again || response.status !== 403 || !(await needsProof(response.clone())) || !(await prove())) return response;
+  return sendOnce(again);
+}
+
+async function sendOnce(request: Request): Promise<Response> {
   if (request.method !== "GET" && csrf !== "") request.headers.set("X-CSRF-Token", csrf);
   try {
     return await fetch(request);
@@ -72,6 +84,22 @@ async function send(request: Request): Promise<Response> {
     if (request.signal.aborted) throw cause;
     throw new ApiError({ type: "urn:skerry:unreachable", title: "", status: 0, detail: "" });
   }
+}
+
+// Asks the person for a proof that they are still there; false = they gave none.
+let prove: () => Promise<boolean> = () => Promise.resolve(false);
+
+/** Lets ask find out whether the person is still there; the function that it returns ends that. */
+export function answerStepUp(ask: () => Promise<boolean>): () => void {
+  prove = ask;
+  return () => {
+    prove = () => Promise.resolve(false);
+  };
+}
+
+async function needsProof(response: Response): Promise<boolean> {
+  const body: unknown = await response.json().catch(() => null);
+  return parseProblem(response.status, response.statusText, body).type === "urn:skerry:step-up";
 }
 
 export const api = createClient<paths>({ baseUrl: location.origin, fetch: send, credentials: "same-origin" });

@@ -722,7 +722,7 @@ export interface paths {
         put?: never;
         /**
          * Make an account
-         * @description The answer has a link with which the person sets a password; it is shown once. An auditor has no role that changes anything.
+         * @description Roles of administrators, approvers and auditors take two people: the answer is 202 then, and has a proposal that another administrator has to approve. Disabling takes one. The answer has a link with which the person sets a password; it is shown once. An auditor has no role that changes anything.
          */
         post: operations["add-person"];
         delete?: never;
@@ -741,13 +741,16 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take an account away */
+        /**
+         * Take an account away
+         * @description Roles of administrators, approvers and auditors take two people: the answer is 202 then, and has a proposal that another administrator has to approve. Disabling takes one.
+         */
         delete: operations["remove-person"];
         options?: never;
         head?: never;
         /**
          * Change an account
-         * @description Whoever gets other roles, or is disabled, is signed out. Nobody changes their own roles.
+         * @description Roles of administrators, approvers and auditors take two people: the answer is 202 then, and has a proposal that another administrator has to approve. Disabling takes one. Whoever gets other roles, or is disabled, is signed out. Nobody changes their own roles.
          */
         patch: operations["change-person"];
         trace?: never;
@@ -813,7 +816,10 @@ export interface paths {
         /** The active policy */
         get: operations["policy"];
         put?: never;
-        /** Keep a version of the policy, and activate it if asked to */
+        /**
+         * Keep a version of the policy, and activate it if asked to
+         * @description To activate it takes two people: the answer is 202 then, and has a proposal that another administrator has to approve.
+         */
         post: operations["put-policy"];
         delete?: never;
         options?: never;
@@ -849,6 +855,131 @@ export interface paths {
         get: operations["policy-versions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes that were proposed, latest first */
+        get: operations["proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A change that was proposed */
+        get: operations["proposal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that you know of a broken glass; everyone is told no longer */
+        post: operations["acknowledge-proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve a change that somebody else has proposed
+         * @description The change is made then. Needs proof within the last five minutes that you are you (POST /session/step-up).
+         */
+        post: operations["approve-proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{id}/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a proposed change alone, in an emergency
+         * @description Everyone on the site is told, with the reason, for seven days or until another administrator acknowledges it.
+         */
+        post: operations["break-glass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject a proposed change */
+        post: operations["reject-proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw a change that you have proposed */
+        post: operations["withdraw-proposal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1174,6 +1305,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove that you are still you
+         * @description Approving changes, and changes of people, secrets and who can open the vault, need such a proof within the last five minutes; signing in is one. Without, they are refused with the problem urn:skerry:step-up. The session goes on under a new cookie and a new CSRF token.
+         */
+        post: operations["step-up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/ways": {
         parameters: {
             query?: never;
@@ -1353,6 +1504,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/waiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Propose to do without a second person from now on */
+        post: operations["begin-waiver"];
+        /** Take two people for governed changes from now on */
+        delete: operations["end-waiver"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1382,6 +1551,10 @@ export interface components {
             step: string;
             /** @description The right value. A decimal is a string. */
             to: unknown;
+        };
+        ApproveInBody: {
+            /** @description Of what you have seen. */
+            digest: string;
         };
         Architecture: {
             /** Format: int64 */
@@ -1496,6 +1669,12 @@ export interface components {
         };
         BranchedData: {
             taken: string;
+        };
+        BreakGlassInBody: {
+            /** @description Of what you have seen. */
+            digest: string;
+            /** @description Why this cannot wait for a second person. Everyone on the site will read it. */
+            reason: string;
         };
         Budget: {
             /** Format: int64 */
@@ -2144,8 +2323,11 @@ export interface components {
              * @description The link can be used until then.
              */
             ends: string;
+            /** @description Empty while the account waits to be approved. */
             link: components["schemas"]["Link"];
             person: components["schemas"]["Person"];
+            /** @description There is no account yet: another administrator has to approve it. */
+            proposal?: components["schemas"]["ProposalRef"];
         };
         Invitee: {
             /** @description They have a password, which the new one replaces. */
@@ -2429,6 +2611,8 @@ export interface components {
             login: string;
             /** @description For others to read. */
             name: string;
+            /** @description For whoever has to approve it. */
+            note?: string;
             roles: string[];
         };
         NewServiceKey: {
@@ -2456,6 +2640,8 @@ export interface components {
         Notice: {
             /** @description Name that programs may branch on, like starter-models. */
             code: string;
+            /** @description Nobody can put it aside, and it is not urgent. */
+            stays?: boolean;
             /** @description Text by language; the key "" holds a text without a language. */
             text: {
                 [key: string]: string;
@@ -2562,6 +2748,8 @@ export interface components {
              * @description How many they have.
              */
             passkeys: number;
+            /** @description In an answer to a change: nothing has changed yet, another administrator has to approve this. */
+            proposal?: components["schemas"]["ProposalRef"];
             roles: string[];
             /**
              * Format: date-time
@@ -2572,8 +2760,15 @@ export interface components {
         PersonChange: {
             disabled?: boolean;
             name?: string;
+            /** @description For whoever has to approve it. */
+            note?: string;
             /** @description All that they have afterwards. */
             roles?: string[];
+        };
+        PersonFields: {
+            disabled: boolean;
+            name: string;
+            roles: string[];
         };
         PersonList: {
             people: components["schemas"]["Person"][];
@@ -2625,6 +2820,8 @@ export interface components {
             changes: string[];
             /** @description SHA-256 of the document in hex. */
             digest: string;
+            /** @description It is not active yet: another administrator has to approve it. */
+            proposal?: components["schemas"]["ProposalRef"];
             /** @description Imported models that it puts into a pool and that were not examined as they are now, each with what to do; with any it cannot be activated. */
             unexamined: string[];
             /**
@@ -2688,6 +2885,87 @@ export interface components {
             title: string;
             /** @description What kind of problem: about:blank, or a name that programs may branch on, like urn:skerry:decision-settled. */
             type: string;
+        };
+        Proof: {
+            password?: string;
+            /** @description Of a new one-time sign-in link; for the Administrator, who has no password. */
+            token?: string;
+        };
+        ProposalEntry: {
+            /** @description Who knows that the glass was broken. */
+            acknowledgedBy?: components["schemas"]["Who"];
+            /** @description Everyone is told that one person alone has done this. */
+            alarm: boolean;
+            /** Format: date-time */
+            at?: string;
+            /** @description SHA-256 of what it rests on: the active policy, the account, who can open the vault. If that changes, it becomes void. */
+            base?: string;
+            /** @description Who approved, rejected or withdrew it. */
+            by?: components["schemas"]["Who"];
+            /** @description SHA-256 of what is proposed, in hex; an approval names it. */
+            digest: string;
+            /**
+             * Format: date-time
+             * @description Nobody can approve it any more from then on.
+             */
+            ends: string;
+            /**
+             * @description On whose word it was done.
+             * @enum {string}
+             */
+            how?: "two-people" | "waiver" | "bootstrap" | "break-glass";
+            id: string;
+            /** @enum {string} */
+            kind: "policy.activate" | "person.add" | "person.change" | "person.remove" | "vault.admin.add" | "vault.admin.remove" | "waiver.begin";
+            /** Format: date-time */
+            made: string;
+            mayAcknowledge: boolean;
+            mayApprove: boolean;
+            mayBreakGlass: boolean;
+            mayReject: boolean;
+            /** @description You have proposed it. */
+            mayWithdraw: boolean;
+            /** @description By its proposer. */
+            note?: string;
+            person?: components["schemas"]["ProposedPerson"];
+            policy?: components["schemas"]["ProposedPolicy"];
+            proposer: components["schemas"]["Who"];
+            /** @description Id of the proposal that it took the place of. */
+            replaces?: string;
+            /** @description What is going to be different, in words. */
+            says: string[];
+            /** @enum {string} */
+            state: "open" | "approved" | "applied" | "rejected" | "withdrawn" | "expired" | "void";
+            why?: string;
+            /** @description Why you cannot approve it, and what to do. */
+            whyNot?: string;
+        };
+        ProposalList: {
+            proposals: components["schemas"]["ProposalEntry"][];
+            /** @description The site does without a second person. */
+            waiver?: components["schemas"]["WaiverInfo"];
+        };
+        ProposalRef: {
+            /** @description SHA-256 of what is proposed, in hex; approvals name it. */
+            digest: string;
+            /**
+             * Format: date-time
+             * @description It expires then.
+             */
+            ends: string;
+            id: string;
+        };
+        ProposedPerson: {
+            /** @description Absent: it is to be taken away. */
+            after?: components["schemas"]["PersonFields"];
+            /** @description Absent: the account is to be made. */
+            before?: components["schemas"]["PersonFields"];
+            login: string;
+        };
+        ProposedPolicy: {
+            digest: string;
+            /** Format: int64 */
+            version: number;
         };
         Queue: {
             roles: string[];
@@ -2771,11 +3049,18 @@ export interface components {
             problem?: string;
             textSha256?: string;
         };
+        RejectInBody: {
+            reason: string;
+        };
         Rejection: {
             detail: string;
             model: string;
             /** @enum {string} */
             reason: "not-enabled" | "clearance-below-class" | "boundary-closed" | "not-capable" | "context-too-long" | "over-budget" | "down" | "already-tried" | "not-in-pool" | "not-preferred";
+        };
+        Removal: {
+            /** @description It is still there: another administrator has to approve this. Absent = it is gone. */
+            proposal?: components["schemas"]["ProposalRef"];
         };
         ResumedData: {
             why: string;
@@ -3080,6 +3365,11 @@ export interface components {
              * @description When the session ends at the latest.
              */
             ends?: string;
+            /**
+             * Format: date-time
+             * @description Until then nothing more has to be proven.
+             */
+            freshUntil?: string;
             /** @description The better of en and de for this caller. */
             language: string;
             /**
@@ -3089,6 +3379,11 @@ export interface components {
             maxUploadBytes: number;
             /** @description What everyone on this site should know. */
             notices: components["schemas"]["Notice"][];
+            /**
+             * @description What POST /session/step-up takes; absent = the caller never needs it.
+             * @enum {string}
+             */
+            proof?: "password" | "link";
             version: string;
             who: components["schemas"]["Principal"];
         };
@@ -3367,6 +3662,8 @@ export interface components {
              * @description Data keys that something may still be sealed with; only while open.
              */
             keys?: number;
+            /** @description In an answer to a change: nothing has changed yet, another administrator has to approve this. */
+            proposal?: components["schemas"]["ProposalRef"];
             sealed: boolean;
             /**
              * Format: date-time
@@ -3394,6 +3691,16 @@ export interface components {
             target: string;
             version: string;
         };
+        WaiverInBody: {
+            /** @description Why this site does without a second person. */
+            why: string;
+        };
+        WaiverInfo: {
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["Who"];
+            why: string;
+        };
         Ways: {
             /** @description With the password of the site's directory (LDAP). */
             directory: boolean;
@@ -3401,6 +3708,10 @@ export interface components {
             passkeys: boolean;
             /** @description The name that passkeys are bound to. */
             site?: string;
+        };
+        Who: {
+            id: string;
+            name: string;
         };
     };
     responses: never;
@@ -4960,6 +5271,15 @@ export interface operations {
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
+            /** @description It was proposed; another administrator has to approve it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
             /** @description Error */
             default: {
                 headers: {
@@ -4982,12 +5302,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Removal"];
+                };
+            };
+            /** @description It was proposed; another administrator has to approve it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removal"];
+                };
             };
             /** @description Error */
             default: {
@@ -5017,6 +5348,15 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description It was proposed; another administrator has to approve it. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5168,6 +5508,8 @@ export interface operations {
                 activate?: boolean;
                 /** @description Only say what would change; keep nothing. */
                 dry?: boolean;
+                /** @description For whoever has to approve it. */
+                note?: string;
             };
             header?: never;
             path?: never;
@@ -5181,6 +5523,15 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChange"];
+                };
+            };
+            /** @description It was proposed; another administrator has to approve it. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5245,6 +5596,236 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyVersions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proposals: {
+        parameters: {
+            query?: {
+                /** @description Absent = all. */
+                state?: "open" | "approved" | "applied" | "rejected" | "withdrawn" | "expired" | "void";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "acknowledge-proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "approve-proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BreakGlassInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reject-proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
                 };
             };
             /** @description Error */
@@ -6007,6 +6588,43 @@ export interface operations {
             };
         };
     };
+    "step-up": {
+        parameters: {
+            query?: {
+                /** @description Language of sentences; else Accept-Language decides. */
+                lang?: "en" | "de";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "sign-in-ways": {
         parameters: {
             query?: never;
@@ -6174,6 +6792,15 @@ export interface operations {
                     "application/json": components["schemas"]["VaultStatus"];
                 };
             };
+            /** @description It was proposed; another administrator has to approve it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
             /** @description Error */
             default: {
                 headers: {
@@ -6198,6 +6825,15 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
+            /** @description It was proposed; another administrator has to approve it. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6291,6 +6927,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Version"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-waiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WaiverInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalEntry"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-waiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

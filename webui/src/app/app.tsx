@@ -3,6 +3,7 @@ import { useLocation, useNavigate } from "react-router";
 import { problemOf } from "../api/problem.ts";
 import { useI18n } from "../i18n/provider.tsx";
 import { SessionProvider, useSessionQuery } from "../session/session.tsx";
+import { StepUp } from "../session/step-up.tsx";
 import { Loading } from "../ui/loading.tsx";
 import { LiveProvider } from "./live.tsx";
 import { ProblemPanel } from "./problem-panel.tsx";
@@ -25,6 +26,7 @@ export function App() {
       <SessionProvider session={session.data}>
         <LiveProvider>
           <Shell />
+          <StepUp />
         </LiveProvider>
       </SessionProvider>
     );

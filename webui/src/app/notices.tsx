@@ -12,7 +12,7 @@ export function Notices() {
   const { t, text } = useI18n();
   const { notices } = useSession();
   const [seen, setSeen] = useState<string[]>(() => (sessionStorage.getItem(storageKey) ?? "").split(" "));
-  const open = notices.filter((n) => n.urgent || !seen.includes(n.code));
+  const open = notices.filter((n) => n.urgent || n.stays || !seen.includes(n.code));
   if (open.length === 0) return null;
   const close = (code: string) => {
     const next = [...seen, code];
@@ -25,7 +25,9 @@ export function Notices() {
         <div key={n.code} className={css["notice"]} data-urgent={n.urgent} role={n.urgent ? "alert" : undefined}>
           <Icon name={n.urgent ? "alert" : "info"} />
           <p>{text(n.text)}</p>
-          {!n.urgent && <CloseButton size="sm" aria-label={t("notice.close")} onClick={() => close(n.code)} />}
+          {!n.urgent && !n.stays && (
+            <CloseButton size="sm" aria-label={t("notice.close")} onClick={() => close(n.code)} />
+          )}
         </div>
       ))}
     </aside>

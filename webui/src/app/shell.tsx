@@ -1,6 +1,7 @@
 import { ActionIcon, Menu, useMantineColorScheme } from "@mantine/core";
 import { Suspense } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
+import { useProposalsForMe } from "../govern/queries.ts";
 import { useI18n } from "../i18n/provider.tsx";
 import { languages } from "../i18n/translate.ts";
 import { useSession, useSignOut } from "../session/session.tsx";
@@ -121,11 +122,25 @@ function AccountMenu() {
   const { t, word } = useI18n();
   const session = useSession();
   const signOut = useSignOut();
+  const waiting = useProposalsForMe();
   return (
     <Menu position="bottom-end" width={220} transitionProps={{ duration: 80 }}>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("account", { name: session.who.name })}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="lg"
+          className={css["account"] ?? ""}
+          aria-label={
+            t("account", { name: session.who.name }) + (waiting > 0 ? t("nav.toApprove", { count: waiting }) : "")
+          }
+        >
           <Icon name="person" size={18} />
+          {waiting > 0 && (
+            <span className={css["count"]} aria-hidden="true">
+              {waiting > 99 ? "99+" : waiting}
+            </span>
+          )}
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
@@ -140,6 +155,16 @@ function AccountMenu() {
         {["admin", "auditor"].some((r) => session.who.roles.includes(r)) && (
           <Menu.Item component={Link} to="/people" leftSection={<Icon name="person" />}>
             {t("nav.people")}
+          </Menu.Item>
+        )}
+        {["admin", "auditor"].some((r) => session.who.roles.includes(r)) && (
+          <Menu.Item
+            component={Link}
+            to="/proposals"
+            leftSection={<Icon name="scale" />}
+            rightSection={waiting > 0 ? <span className={css["count"]}>{waiting}</span> : undefined}
+          >
+            {t("nav.proposals")}
           </Menu.Item>
         )}
         <Menu.Item component={Link} to="/audit" leftSection={<Icon name="shield" />}>

@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import type { Invitation } from "../api/client.ts";
 import { Loaded } from "../app/loaded.tsx";
+import { WaitingNote } from "../govern/waiting-note.tsx";
 import { useI18n } from "../i18n/provider.tsx";
 import { useSession } from "../session/session.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -37,7 +38,12 @@ export default function PeoplePage() {
         )
       }
     >
-      {given && <GivenLink invitation={given} onClose={() => setGiven(undefined)} />}
+      {given &&
+        (given.proposal ? (
+          <WaitingNote proposal={given.proposal} />
+        ) : (
+          <GivenLink invitation={given} onClose={() => setGiven(undefined)} />
+        ))}
       <Loaded query={people}>
         {({ people, roles }) => (
           <>

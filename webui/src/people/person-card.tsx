@@ -2,6 +2,8 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import type { Invitation, Person } from "../api/client.ts";
 import { ProblemPanel } from "../app/problem-panel.tsx";
+import { useProposals } from "../govern/queries.ts";
+import { WaitingNote } from "../govern/waiting-note.tsx";
 import { useI18n } from "../i18n/provider.tsx";
 import { useSession } from "../session/session.tsx";
 import { Badge } from "../ui/badge.tsx";
@@ -28,6 +30,8 @@ export function PersonCard({ person: p, roles, mayWrite, onLink }: PersonCardPro
   const remove = useRemovePerson(p.login);
   const out = useEndSessions(p.login);
   const error = change.error ?? invite.error ?? remove.error ?? out.error;
+  const open = useProposals(mayWrite).data?.proposals.find((x) => x.state === "open" && x.person?.login === p.login);
+  const waits = change.data?.proposal ?? remove.data?.proposal ?? open;
   const busy = change.isPending || invite.isPending || remove.isPending || out.isPending;
   return (
     <li className={css["card"]} data-person={p.login}>
@@ -79,6 +83,7 @@ export function PersonCard({ person: p, roles, mayWrite, onLink }: PersonCardPro
         </form>
       )}
       {error && <ProblemPanel error={error} />}
+      {waits && <WaitingNote proposal={waits} />}
       {mayWrite && !own && !editing && (
         <div className={css["foot"]}>
           {!p.directory && (

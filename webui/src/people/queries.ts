@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { proposalsKey } from "../govern/queries.ts";
 import { api, type NewPerson, type NewServiceKey, type PersonChange, unwrap } from "../api/client.ts";
 
 const key = ["people"] as const;
@@ -11,7 +12,14 @@ export function usePeople() {
 
 function useChange<I, O>(change: (input: I) => Promise<O>) {
   const queries = useQueryClient();
-  return useMutation({ mutationFn: change, onSettled: () => queries.invalidateQueries({ queryKey: key }) });
+  return useMutation({
+    mutationFn: change,
+    onSettled: () =>
+      Promise.all([
+        queries.invalidateQueries({ queryKey: key }),
+        queries.invalidateQueries({ queryKey: proposalsKey }),
+      ]),
+  });
 }
 
 /** Makes an account; ends with the link for its person. */

@@ -6,7 +6,8 @@ import { createPasskey, getPasskey } from "./passkey.ts";
 
 export const sessionKey = ["session"];
 
-function hold(session: Session): Session {
+/** Keeps the token of a session that has begun, or goes on under a new one. */
+export function hold(session: Session): Session {
   holdCsrfToken(session.csrf);
   return session;
 }
