@@ -270,6 +270,11 @@ func (a *API) offerPasskey(ctx context.Context, in *confirmIn) (*body[PasskeyOff
 	if err := a.attempt(c); err != nil {
 		return nil, err
 	}
+	if in.Body.Password == "" { // an account without one: the session has to be young
+		if err := a.needFresh(ctx); err != nil {
+			return nil, err
+		}
+	}
 	o, err := a.Accounts.OfferPasskey(ctx, c.who, c.session.ID, in.Body.Password, c.remote)
 	return &body[PasskeyOffer]{o}, err
 }

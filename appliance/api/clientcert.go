@@ -54,7 +54,7 @@ func (a *API) bindClientCertificates() {
 	in.Description = "On the port for client certificates. The session is of use with that certificate alone."
 	bind(a, route[Locale]{Operation: in, access: open, always: true}, a.signInCertificate)
 	bind(a, route[certificatesIn]{Operation: operation("set-certificates", http.MethodPut, "/people/{login}/certificates", "people", "Say which client certificates a person may sign in with"),
-		access: asked, action: policy.WritePeople, always: true}, a.setCertificates)
+		access: asked, action: policy.WritePeople, always: true, fresh: true}, a.setCertificates)
 }
 
 // errOtherCertificate: sessions are of use with the certificate that they began with,

@@ -254,7 +254,7 @@ func TestFreshOperations(t *testing.T) {
 	s.now.pass(govern.FreshFor)
 	want := map[string]bool{"approve-proposal": true, "break-glass": true, "begin-waiver": true, "end-waiver": true,
 		"add-person": true, "change-person": true, "invite-person": true, "remove-person": true,
-		"add-vault-admin": true, "remove-vault-admin": true, "put-secret": true, "remove-secret": true}
+		"add-vault-admin": true, "remove-vault-admin": true, "put-secret": true, "remove-secret": true, "add-key": true, "set-certificates": true, "replace-ca": true}
 	for _, o := range operations(s, run) {
 		if o.method == "GET" || o.id == "sign-in" || o.id == "sign-out" || o.id == "enrol" || o.id == "invitee" || o.id == "seal" {
 			continue

@@ -75,7 +75,7 @@ func (a *API) bindServiceKeys() {
 	bind(a, route[struct{}]{Operation: get("keys", path, "people", "The service keys, without what they are"), access: asked, action: policy.ReadPeople}, a.keys)
 	add := post("add-key", path, "people", "Make a service key")
 	add.DefaultStatus = http.StatusCreated
-	bind(a, route[newKeyIn]{Operation: add, access: asked, action: policy.WritePeople}, a.addKey)
+	bind(a, route[newKeyIn]{Operation: add, access: asked, action: policy.WritePeople, fresh: true}, a.addKey)
 	bind(a, route[keyIn]{Operation: operation("revoke-key", http.MethodDelete, path+"/{name}", "people", "Revoke a service key, at once"),
 		access: asked, action: policy.WritePeople, always: true}, a.revokeKey)
 }

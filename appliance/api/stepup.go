@@ -44,7 +44,7 @@ func (a *API) needFresh(ctx context.Context) error {
 		return nil
 	}
 	return &Error{Status: http.StatusForbidden, Code: govern.CodeStepUp,
-		Detail: "This needs proof that you are still you, and you signed in more than five minutes ago. Give your password again and repeat; the Administrator makes a new link with: skerry user link"}
+		Detail: "This needs proof that you are still you, and you signed in more than five minutes ago. Give your password again and repeat, or sign in anew with your passkey or card; the Administrator makes a new link with: skerry user link"}
 }
 
 // proofOf says what a session is proven with: "password" or "link"; empty if it

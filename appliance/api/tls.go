@@ -37,7 +37,7 @@ func (a *API) bindTLS() {
 	bind(a, route[struct{}]{Operation: renew, access: asked, action: policy.Administer, leaves: true}, a.renewCertificate)
 	replace := post("replace-ca", "/tls/replace", "appliance", "Make a new CA, and a TLS certificate by it")
 	replace.Description = "For other names, or after the disk was stolen. Every client has to take the new one in before it can connect."
-	bind(a, route[struct{}]{Operation: replace, access: asked, action: policy.Administer, leaves: true}, a.replaceCA)
+	bind(a, route[struct{}]{Operation: replace, access: asked, action: policy.Administer, leaves: true, fresh: true}, a.replaceCA)
 }
 
 func (a *API) renewCertificate(ctx context.Context, _ *struct{}) (*body[Certificate], error) {
