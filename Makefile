@@ -33,7 +33,9 @@ bin/skerry: $(GO_SOURCES) $(DATA_FILES) embed/build/skerry-runner.zst embed/buil
 	$(GO_BUILD) -o $@ .
 	@ls -lh $@ | awk '{print "$@: " $$5}'
 
-GO_BUILD = CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo \
+# nomsgpack and grpcnotrace leave out codecs of gin and pages of gRPC that nothing
+# here uses: 6 MB.
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -tags netgo,osusergo,nomsgpack,grpcnotrace \
 	  -ldflags '-s -w -X skerry/appliance.version=$(VERSION) -X skerry/appliance.commit=$(COMMIT)'
 
 # The plain build is for this machine; these are to be carried elsewhere. What
