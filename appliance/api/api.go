@@ -60,7 +60,7 @@ type Config struct {
 	Hosts          []string      // names that requests may be addressed to, beside loopback names; without port
 	TLS            bool          // served over TLS: cookies are Secure, and HSTS is sent
 	MaxUploadBytes int64         // largest document that is taken in; 0 = 20 MiB. Reading it may still refuse it
-	SessionIdle    time.Duration // a session that nobody uses ends after this; 0 = 1 h
+	SessionIdle    time.Duration // a session that nobody uses ends after this, an administrator's after two thirds of it; 0 = 15 min
 	SessionEnd     time.Duration // every session ends after this; 0 = 12 h
 	Heartbeat      time.Duration // pause between comments on a silent event stream; 0 = 15 s
 	MaxStreams     int           // event streams of one caller over the network at once; 0 = 16
@@ -105,7 +105,7 @@ const (
 // New returns the API over c.
 func New(c Config) *API {
 	setDefault(&c.MaxUploadBytes, defaultUploadBytes)
-	setDefault(&c.SessionIdle, time.Hour)
+	setDefault(&c.SessionIdle, 15*time.Minute)
 	setDefault(&c.SessionEnd, 12*time.Hour)
 	setDefault(&c.Heartbeat, 15*time.Second)
 	setDefault(&c.MaxStreams, 16)

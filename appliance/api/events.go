@@ -144,7 +144,7 @@ func (a *API) stillThere(ctx context.Context, e *emitter) error {
 		if err != nil {
 			return err
 		}
-		if a.seen.idle(s, a.Now()) >= a.SessionIdle {
+		if a.seen.idle(s, a.Now()) >= a.idleEnd(s.Principal) {
 			return errors.New("the session is idle")
 		}
 	}

@@ -191,7 +191,7 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 		return fmt.Errorf("look up the session: %w", err)
 	case !now.Before(s.ExpiresAt):
 		return nil
-	case a.seen.idle(s, now) >= a.SessionIdle:
+	case a.seen.idle(s, now) >= a.idleEnd(s.Principal):
 		return a.endSession(r.Context(), s.ID)
 	}
 	signIn := r.Method == http.MethodPost && slices.Contains(signInPaths, r.URL.Path) // starts anew whatever there was
@@ -218,6 +218,15 @@ func (a *API) authenticate(c *caller, r *http.Request) error {
 // [http.CrossOriginProtection] lets that pass.
 var errNoOrigin = &Error{Status: http.StatusForbidden, Code: "no-origin",
 	Detail: "This change does not say which site it comes from (neither Origin nor Sec-Fetch-Site). Use a current browser; programs use a service key instead of a session."}
+
+// idleEnd is how long a session of who may lie unused: an administrator's, which
+// can do more, less.
+func (a *API) idleEnd(who policy.Principal) time.Duration {
+	if slices.Contains(who.Roles, policy.Admin) {
+		return a.SessionIdle * 2 / 3
+	}
+	return a.SessionIdle
+}
 
 var signInPaths = []string{prefix + "/session", prefix + "/session/certificate", prefix + "/session/invitee", prefix + "/session/enrolment",
 	prefix + "/session/passkey-challenge", prefix + "/session/passkey", prefix + "/session/enrolment-challenge", prefix + "/session/enrolment-passkey"}

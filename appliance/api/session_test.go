@@ -68,20 +68,31 @@ func TestSession(t *testing.T) {
 	}
 
 	me := ask{path: "/api/v1/session", cookie: cookie}
-	s.now.pass(59 * time.Minute)
+	s.now.pass(9 * time.Minute)
 	if w := s.do(me); w.Code != 200 {
 		t.Errorf("a session in use: %d", w.Code)
 	}
-	s.now.pass(59 * time.Minute)
+	s.now.pass(9 * time.Minute)
 	if w := s.do(me); w.Code != 200 {
 		t.Errorf("a session in use: %d", w.Code)
 	}
 	wantProblem(t, "a session that nobody used", s.do(ask{path: "/api/v1/session", cookie: other}), http.StatusUnauthorized)
-	for range 20 {
-		s.now.pass(50 * time.Minute)
+	for range 90 {
+		s.now.pass(9 * time.Minute)
 		s.do(me)
 	}
 	wantProblem(t, "a session at its end", s.do(me), http.StatusUnauthorized)
+
+	// An administrator's session may lie for ten minutes, anybody else's for fifteen.
+	admin, _ := s.signIn(ada)
+	reader, _ := s.signIn(policy.Principal{ID: "bob", Name: "Bob", Roles: []string{policy.Viewer}})
+	s.now.pass(11 * time.Minute)
+	wantProblem(t, "an administrator's session after eleven minutes", s.do(ask{path: "/api/v1/session", cookie: admin}), http.StatusUnauthorized)
+	if w := s.do(ask{path: "/api/v1/session", cookie: reader}); w.Code != 200 {
+		t.Errorf("a reader's session after eleven minutes: %d", w.Code)
+	}
+	s.now.pass(15 * time.Minute)
+	wantProblem(t, "a reader's session after fifteen", s.do(ask{path: "/api/v1/session", cookie: reader}), http.StatusUnauthorized)
 
 	cookie, csrf = s.signIn(ada)
 	w = s.do(ask{method: "DELETE", path: "/api/v1/session", cookie: cookie, header: map[string]string{"X-CSRF-Token": csrf}})
