@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"skerry/appliance/api"
+
+	"skerry/appliance/policy"
 )
 
 // TestSession: a link signs in once; the session needs its token for changes,
