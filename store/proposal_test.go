@@ -487,6 +487,20 @@ func walk(rt *rapid.T, t *testing.T, helped bool) (made int) {
 				hers[login] = true
 			}
 		},
+		"name a certificate": func(rt *rapid.T) { // for anybody, and hold it herself
+			by, login := who(), someone()
+			if !admin(by) || helped && login == "ann" {
+				return
+			}
+			n++
+			key := fmt.Sprintf("serial:%d#CN=Site CA", n)
+			if _, err := db.SetCertificates(ctx, login, []string{key}, by); err != nil {
+				return
+			}
+			if _, _, err := db.SignInCertificate(ctx, []string{key}, "fingerprint", time.Hour, ""); err == nil {
+				hers[login] = true
+			}
+		},
 		"wait": func(rt *rapid.T) {
 			now = now.Add(time.Duration(rapid.IntRange(-10, 200).Draw(rt, "hours")) * time.Hour)
 		},
