@@ -52,7 +52,7 @@ var (
 
 // newAccounts returns the people of an appliance whose store is open.
 func (a *Appliance) newAccounts(url func() string) (accounts, error) {
-	out := accounts{db: a.db, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: url, now: time.Now, log: a.Log, record: a.record, refusalTime: refusalTime, tries: &tries{now: time.Now}}
+	out := accounts{db: a.db, govern: a.govern, hasher: people.NewHasher(people.Usual, hashesAtOnce), url: url, now: time.Now, log: a.Log, record: a.record, refusalTime: refusalTime, tries: &tries{now: time.Now}}
 	var err error
 	if out.directory, err = newDirectory(a.Config, a.db); err != nil {
 		return out, err

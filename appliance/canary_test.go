@@ -5,9 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -85,7 +85,9 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	disk, err := lossyfs.Mount(t.TempDir(), dir)
+	a, before := newAuditors(t), filepath.Join(t.TempDir(), "before")
+	a.fresh(t, before)
+	disk, err := lossyfs.Mount(before, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,16 +110,12 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 	}
 
 	s := &site{data: filepath.Join(dir, "site")}
-	c := DefaultConfig(s.data)
-	c.KeyFile = filepath.Join(t.TempDir(), "site.key")
-	s.config = func(x *Config) { x.KeyFile = c.KeyFile }
-	a := newAuditors(t)
-	if _, err := Init(t.Context(), c, Admins{}, a.recipients...); err != nil {
-		t.Fatal(err)
-	}
-	s.log = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.serve(t)
-	t.Cleanup(func() { s.stop() })
+	// In a process of its own: what maps a file of a disk that it serves itself can
+	// wait for itself for ever.
+	served := serveVictim(t, s.data, func(c *exec.Cmd) {
+		c.Env, c.Stderr = append(os.Environ(), talkativeVictim+"=1"), w
+	})
+	s.Client = client.New(filepath.Join(s.data, SocketFile))
 	ctx := t.Context()
 	for i := range 40 {
 		if _, err := s.PutSecret(ctx, fmt.Sprint("supplier-", i), next(), next()); err != nil {
@@ -160,7 +158,7 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 			break // it had ended
 		}
 	}
-	for _, p := range children(os.Getpid()) {
+	for _, p := range children(served.Process.Pid) {
 		for _, file := range []string{"environ", "cmdline"} {
 			text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p), file))
 			if err != nil {
@@ -169,7 +167,11 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 			w.see(file, text)
 		}
 	}
-	s.stop()
+	_ = s.Seal(ctx) // asks how the vault is then, when the process has ended: nobody is there to open it
+	_ = served.Wait()
+	if !bytes.Contains(w.seen["log"], []byte(errSeal.Error())) {
+		t.Error("it was not sealed")
+	}
 	if len(w.seen["skerry.db"]) == 0 || len(w.seen["log"]) == 0 || len(w.seen["cmdline"]) == 0 {
 		t.Fatal("the witness has seen nothing")
 	}

@@ -28,6 +28,9 @@ var kills = flag.Int("kills", 5, "number of kill -9 in TestKillTheAppliance")
 // victimVerb makes the test binary an appliance that can be killed.
 const victimVerb = "serve-to-be-killed"
 
+// talkativeVictim in the environment makes it log everything.
+const talkativeVictim = "SKERRY_TALKATIVE_VICTIM"
+
 // victim serves a data directory on its local socket, and says when it does.
 func victim(data string) error {
 	c, err := LoadConfig(data)
@@ -35,7 +38,11 @@ func victim(data string) error {
 		return err
 	}
 	c.Listen = ""
-	a, err := Open(context.Background(), c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	level := slog.LevelError
+	if os.Getenv(talkativeVictim) != "" {
+		level = slog.LevelDebug
+	}
+	a, err := Open(context.Background(), c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 	if err != nil {
 		return err
 	}
@@ -43,10 +50,13 @@ func victim(data string) error {
 }
 
 // serveVictim starts a victim and returns when it answers.
-func serveVictim(t *testing.T, data string) *exec.Cmd {
+func serveVictim(t *testing.T, data string, change ...func(*exec.Cmd)) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", victimVerb, data)
 	cmd.Stderr = os.Stderr
+	for _, f := range change {
+		f(cmd)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,6 @@ const storyTimeout = 2 * time.Minute
 type site struct {
 	config func(*Config)
 	now    func() time.Time // of the models; nil = time.Now
-	log    *slog.Logger     // nil = nowhere
 	*client.Client
 	app  *Appliance
 	data string
@@ -93,11 +92,7 @@ func (s *site) serve(t *testing.T) {
 	if s.config != nil {
 		s.config(&c)
 	}
-	log := s.log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	a, err := Open(t.Context(), c, log)
+	a, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
