@@ -174,6 +174,9 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 		wanted.Name = strings.TrimSpace(*c.Name)
 	}
 	u, err := a.db.ChangeUser(ctx, login, by, func(u *store.User) error {
+		if c.Roles != nil && u.Outside != "" {
+			return ofDirectory("has the roles that their groups give; directory.roles in the configuration of the host says which")
+		}
 		if govern.Concerns(u.Governed(), &wanted) {
 			return errTwo
 		}
@@ -181,9 +184,6 @@ func (a accounts) Change(ctx context.Context, login string, c api.PersonChange, 
 			if u.Name = strings.TrimSpace(*c.Name); u.Name == "" {
 				return unprocessable("body.name", "The person needs a name, for others to read.")
 			}
-		}
-		if c.Roles != nil && u.Outside != "" {
-			return ofDirectory("has the roles that their groups give; directory.roles in the configuration of the host says which")
 		}
 		if c.Roles != nil {
 			u.Roles = c.Roles
@@ -216,7 +216,9 @@ func (a accounts) Remove(ctx context.Context, login string, by policy.Principal)
 	}
 	wanted := govern.Person{Login: login, Remove: true}
 	err := a.db.RemoveUser(ctx, login, by, func(u *store.User) error {
-		if govern.Concerns(u.Governed(), &wanted) {
+		// Somebody of the directory comes back with the next sign-in, with the roles
+		// that it gives.
+		if u.Outside == "" && govern.Concerns(u.Governed(), &wanted) {
 			return errTwo
 		}
 		return nil

@@ -83,7 +83,7 @@ func newBranch(t *testing.T) *branch {
 	if _, err := db.PutSecret(t.Context(), directory.UsualSecret, "", "test", []byte(slapdtest.BindPass)); err != nil {
 		t.Fatal(err)
 	}
-	b.accounts = accounts{db: db, hasher: people.NewHasher(people.Cost{Time: 1, Memory: 64, Threads: 1}, 2), url: func() string { return "http://x" }, now: clock, log: slog.New(slog.DiscardHandler), record: b.log.record, tries: &tries{now: clock}}
+	b.accounts = accounts{db: db, govern: &governing{db: db, now: clock, log: slog.New(slog.DiscardHandler)}, hasher: people.NewHasher(people.Cost{Time: 1, Memory: 64, Threads: 1}, 2), url: func() string { return "http://x" }, now: clock, log: slog.New(slog.DiscardHandler), record: b.log.record, tries: &tries{now: clock}}
 	if b.directory, err = newDirectory(Config{Directory: directoryConfig(b.slapd)}, db); err != nil {
 		t.Fatal(err)
 	}
