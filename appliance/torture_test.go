@@ -162,8 +162,14 @@ func (p promises) listen(out io.Reader, most int, at func()) {
 }
 
 // kept says which promise a data directory breaks, or what else is wrong with
-// it: it is opened as at a start, and looked through as an auditor would.
+// it: it is opened as at a start, and looked through as an auditor would. bbolt
+// panics where pages make no sense.
 func (a auditors) kept(ctx context.Context, data string, p promises) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the database: %v", r)
+		}
+	}()
 	c := DefaultConfig(data)
 	v, err := unsealHere(c)
 	if err != nil {
