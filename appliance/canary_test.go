@@ -87,7 +87,8 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	a, before := newAuditors(t), filepath.Join(t.TempDir(), "before")
 	a.fresh(t, before)
-	disk, err := lossyfs.Mount(before, dir)
+	w := newWitness()
+	disk, err := lossyfs.Mount(before, dir, lossyfs.Options{Written: w.see})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +97,6 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 			t.Errorf("unmount: %v", err)
 		}
 	})
-	w := newWitness()
-	disk.Written = w.see
-
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))

@@ -257,7 +257,7 @@ func cutPower(t *testing.T, from, to string, base uint64, r *rand.Rand, least in
 	if err := os.Mkdir(mnt, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	disk, err := lossyfs.Mount(from, mnt)
+	disk, err := lossyfs.Mount(from, mnt, lossyfs.Options{Lies: lies})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,6 @@ func cutPower(t *testing.T, from, to string, base uint64, r *rand.Rand, least in
 			t.Errorf("unmount: %v", err)
 		}
 	}()
-	disk.Lies = lies
 	cmd := exec.Command("/proc/self/exe", appenderVerb, filepath.Join(mnt, "site"), strconv.FormatUint(base, 10), "0")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -299,7 +298,7 @@ func cutPower(t *testing.T, from, to string, base uint64, r *rand.Rand, least in
 func canMount(t *testing.T) {
 	t.Helper()
 	mnt := t.TempDir()
-	disk, err := lossyfs.Mount(t.TempDir(), mnt)
+	disk, err := lossyfs.Mount(t.TempDir(), mnt, lossyfs.Options{})
 	if err == nil {
 		err = disk.Close()
 	}

@@ -32,18 +32,21 @@ import (
 // Sector is what a disk writes whole or not at all, in bytes.
 const Sector = 512
 
-// FS is a mounted file system. It may be used concurrently.
-type FS struct {
+// Options of a file system.
+type Options struct {
 	// Lies reports whether syncing a file or directory of that name says yes and
-	// does nothing; nil = never. It is the control of whoever looks for losses. It
-	// is set before the first use.
+	// does nothing; nil = never. It is the control of whoever looks for losses.
 	Lies func(name string) bool
 
 	// Written is called with everything that is written, also into files that
 	// are removed later: what whoever reads the raw disk might find. nil = nobody.
-	// It is set before the first use, and must not keep data.
+	// It must not keep data.
 	Written func(name string, data []byte)
+}
 
+// FS is a mounted file system. It may be used concurrently.
+type FS struct {
+	o      Options
 	dir    string
 	server *fuse.Server
 
@@ -90,8 +93,8 @@ type step struct {
 
 // Mount mounts a file system with the content of the folder from, all of it
 // durable, on the empty folder dir. It needs /dev/fuse and the right to mount.
-func Mount(from, dir string) (*FS, error) {
-	d := &FS{dir: dir}
+func Mount(from, dir string, o Options) (*FS, error) {
+	d := &FS{o: o, dir: dir}
 	d.root = d.node("", fuse.S_IFDIR|0o700)
 	never := time.Duration(0) // what the kernel remembers of names
 	server, err := gofs.Mount(dir, d.root, &gofs.Options{

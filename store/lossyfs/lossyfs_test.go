@@ -19,7 +19,7 @@ func after(t *testing.T, seed uint64, lies func(string) bool, work func(dir stri
 	if err := os.WriteFile(filepath.Join(from, "old"), bytes.Repeat([]byte("o"), 2*Sector), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	disk, err := Mount(from, dir)
+	disk, err := Mount(from, dir, Options{Lies: lies})
 	if err != nil {
 		t.Skipf("no FUSE here: %v", err)
 	}
@@ -28,7 +28,6 @@ func after(t *testing.T, seed uint64, lies func(string) bool, work func(dir stri
 			t.Error(err)
 		}
 	}()
-	disk.Lies = lies
 	work(dir)
 	disk.Cut(rand.New(rand.NewPCG(seed, 1)))
 	if _, err := os.ReadFile(filepath.Join(dir, "old")); err == nil {

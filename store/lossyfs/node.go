@@ -260,8 +260,8 @@ func (n *node) Write(_ context.Context, _ gofs.FileHandle, data []byte, at int64
 		return 0, errno
 	}
 	defer n.leave()
-	if n.disk.Written != nil {
-		n.disk.Written(n.name, data)
+	if n.disk.o.Written != nil {
+		n.disk.o.Written(n.name, data)
 	}
 	n.do(change{at, append([]byte{}, data...)})
 	return uint32(len(data)), 0
@@ -288,7 +288,7 @@ func (n *node) Fsync(context.Context, gofs.FileHandle, uint32) syscall.Errno {
 		return errno
 	}
 	defer n.leave()
-	if d := n.disk; d.Lies != nil && d.Lies(n.name) {
+	if o := n.disk.o; o.Lies != nil && o.Lies(n.name) {
 		return 0
 	}
 	if n.entries == nil {
