@@ -168,6 +168,9 @@ func (a accounts) SetCertificates(ctx context.Context, login string, certificate
 		}
 		keys = append(keys, key)
 	}
+	if u, err := a.db.User(ctx, login); err == nil && u.Outside != "" && len(keys) > 0 {
+		return api.Person{}, ofDirectory("signs in with their password of the directory, which a certificate would pass by")
+	}
 	u, err := a.db.SetCertificates(ctx, login, keys, by)
 	if errors.Is(err, mission.ErrConflict) {
 		return api.Person{}, &api.Error{Status: http.StatusConflict, Code: "certificate-taken", Err: err, Detail: "Another account has one of these certificates already. Take it from that one first."}

@@ -168,7 +168,7 @@ func (a accounts) Enter(ctx context.Context, login, password string, lifetime ti
 
 // confirm checks that it is still the same person who is signed in: their
 // password, here or in the directory. It opens nothing, and counts as an attempt
-// to sign in. This is what a step-up asks.
+// to sign in.
 func (a accounts) confirm(ctx context.Context, who policy.Principal, password, note string) (proof, error) {
 	p, err := a.prove(ctx, who.ID, password, note)
 	var said *api.Error

@@ -123,6 +123,8 @@ func TestOutsiders(t *testing.T) {
 	// What is the directory's, nobody does here.
 	_, err = b.Change(ctx, "ada", api.PersonChange{Roles: []string{policy.Admin}}, by)
 	refusal(t, "other roles", err, 409, "their groups give")
+	_, err = b.SetCertificates(ctx, "ada", []string{"upn:ada@site.example"}, by)
+	refusal(t, "a certificate", err, 409, "would pass by")
 	_, err = b.Invite(ctx, "ada", by)
 	refusal(t, "a link", err, 409, "password of the directory")
 	refusal(t, "a password", b.SetPassword(ctx, s.Principal, "ada-secret", good, s.ID, ""), 409, "changes their password there")

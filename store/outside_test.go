@@ -48,6 +48,15 @@ func TestOutsiders(t *testing.T) {
 	if _, _, err := db.SignIn(ctx, "ada", "", time.Hour, ""); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("without the directory: %v", err)
 	}
+	if _, err := db.SetCertificates(ctx, "ada", []string{"upn:ada@site.example"}, root); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := db.SignInCertificate(ctx, []string{"upn:ada@site.example"}, "fingerprint", time.Hour, ""); !errors.Is(err, ErrNoAccount) {
+		t.Errorf("with a certificate, and without the directory: %v", err)
+	}
+	if token, err = in(ada); err != nil {
+		t.Fatal(err)
+	}
 	link, err := db.NewUserLink(ctx, "ada", time.Hour, root)
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func (db *DB) SetCertificates(ctx context.Context, login string, certificates []
 
 // SignInCertificate opens a session, bound to the certificate with the given
 // fingerprint, for the person who may sign in with one of keys. It returns an
-// error wrapping [ErrNoAccount] if that is nobody, and one wrapping
+// error wrapping [ErrNoAccount] if that is nobody or one of a directory, and one wrapping
 // [mission.ErrConflict] if it is more than one.
 func (db *DB) SignInCertificate(ctx context.Context, keys []string, fingerprint string, lifetime time.Duration, note string) (string, Session, error) {
 	token, key, s, err := db.prepareSession(policy.Principal{}, lifetime, note)
@@ -68,7 +68,7 @@ func (db *DB) SignInCertificate(ctx context.Context, keys []string, fingerprint 
 		switch {
 		case err != nil:
 			return err
-		case u == nil || u.Disabled || fingerprint == "":
+		case u == nil || u.Disabled || u.Outside != "" || fingerprint == "": // whom the directory knows, it has to be asked about
 			return ErrNoAccount
 		}
 		return t.openSession(u, key, &s)

@@ -47,7 +47,6 @@ type Options struct {
 // FS is a mounted file system. It may be used concurrently.
 type FS struct {
 	o      Options
-	dir    string
 	server *fuse.Server
 
 	mu      sync.Mutex // guards what follows, and all nodes
@@ -94,7 +93,7 @@ type step struct {
 // Mount mounts a file system with the content of the folder from, all of it
 // durable, on the empty folder dir. It needs /dev/fuse and the right to mount.
 func Mount(from, dir string, o Options) (*FS, error) {
-	d := &FS{o: o, dir: dir}
+	d := &FS{o: o}
 	d.root = d.node("", fuse.S_IFDIR|0o700)
 	never := time.Duration(0) // what the kernel remembers of names
 	server, err := gofs.Mount(dir, d.root, &gofs.Options{
